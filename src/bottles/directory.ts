@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+
+/**
+ * Where things lie below the data directory. This layout is part of the supervisor's contract (SPEC §5): a bottle that
+ * outlives an upgrade is found by the new orchestrator in the same place.
+ */
+export function bottlePaths(dataDirectory: string, slug: string): BottlePaths {
+  const root = join(dataDirectory, 'state', 'bottles', slug);
+  return {
+    slug,
+    root,
+    manifest: join(root, 'bottle.json'),
+    work: join(root, 'work'),
+    home: join(root, 'home'),
+    runs: join(root, 'runs'),
+    tombstone: join(dataDirectory, 'state', 'destroyed', slug),
+    archive: join(dataDirectory, 'archive', slug),
+  };
+}
+
+export interface BottlePaths {
+  readonly slug: string;
+  readonly root: string;
+  /** `bottle.json`: workflow id, backend, uid; written once. */
+  readonly manifest: string;
+  readonly work: string;
+  readonly home: string;
+  readonly runs: string;
+  readonly tombstone: string;
+  readonly archive: string;
+}
+
+/** Files of one run, below `runs/<n>/`. */
+export function runPaths(runsDirectory: string, run: number): RunPaths {
+  const root = join(runsDirectory, String(run));
+  return {
+    root,
+    journal: join(root, 'journal.ndjson'),
+    output: join(root, 'output.log'),
+    checkin: join(root, 'checkin'),
+    launch: join(root, 'launch.json'),
+    prompt: join(root, 'prompt.md'),
+  };
+}
+
+export interface RunPaths {
+  readonly root: string;
+  readonly journal: string;
+  readonly output: string;
+  /** Its modification time is the last check-in. */
+  readonly checkin: string;
+  /** The `LaunchRequest`. */
+  readonly launch: string;
+  readonly prompt: string;
+}
+
+/** Where things appear inside a bottle. */
+export const inside = {
+  work: '/work',
+  home: '/home/agent',
+  sockets: '/run/bottle',
+  sidecarSocket: '/run/bottle/sidecar.sock',
+  runtime: '/opt/bottle',
+  prompt: '/run/prompt.md',
+  /** The launcher listens here and hands the listener to the supervisor. */
+  doorPort: 3128,
+} as const;

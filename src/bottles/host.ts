@@ -1,0 +1,144 @@
+import type { Operation } from '../domain/operation.ts';
+import type { Done, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
+import type { BackendName, BottleLimits, FrozenBottle } from './backend.ts';
+
+/**
+ * The machine's bottles: what the host activities call. Its state is the disk alone (SPEC §5), so that an
+ * orchestrator that starts knows all that the one before it knew.
+ *
+ * Every method is idempotent and may be called by two orchestrators' lives in turn, never by two at once.
+ */
+export interface BottleHost {
+  /** Stable for this data directory. */
+  readonly hostId: string;
+
+  /** Supervisors that live now, read from disk. */
+  countLiving(): Promise<number>;
+
+  /**
+   * Starts a run, or finds it started. Resolves when the agent's program runs (or ran: then `watch` tells the end).
+   * Never starts an agent twice: after `agent-starting` is on disk no further attempt spawns one.
+   * @param signal aborts the waiting, never a started agent
+   * @throws BottleDestroyedError when the slug has a tombstone
+   * @throws LaunchRefusedError when no retry will mend it
+   */
+  launch(
+    request: LaunchRequest,
+    credentials: ForgeCredentials,
+    signal: AbortSignal,
+  ): Promise<Launched>;
+
+  /**
+   * Follows a run from `after` (the sequence number of the last operation known) to its sealed journal, giving each
+   * entry to `observer` in order and awaiting it. Pushes the credentials to the supervisor at attach.
+   * Resolves with the end. A supervisor that dies without sealing: resolves never; the probe finds it dead and
+   * `stop` seals it, which this call then sees.
+   * @param signal detaches; what runs keeps running
+   */
+  watch(
+    run: RunKey,
+    credentials: ForgeCredentials,
+    observer: RunObserver,
+    signal: AbortSignal,
+  ): Promise<RunEnd>;
+
+  /**
+   * Ends a run: asks the supervisor (TERM, 10 s, KILL), or, where it is proven dead or was never there, seals the
+   * journal itself (`lost`, or `cancelled` for a run that never began). Resolves with the end that the journal has,
+   * which is the earlier one if there was one.
+   */
+  stop(run: RunKey, reason: StopReason): Promise<RunEnd>;
+
+  /** Reads the disk only: short whatever the machine does. */
+  probe(run: RunKey): Promise<RunProbe>;
+
+  /** Stops what is left and keeps the state. Call it only when the run has ended. */
+  freeze(slug: string): Promise<FrozenBottle>;
+
+  /**
+   * Removes the bottle: processes, state, sockets. Leaves a tombstone that a late launch respects, and moves `runs/`
+   * to the archive. Resolves only when `list` no longer has it.
+   */
+  destroy(slug: string): Promise<void>;
+
+  /** All bottles with anything left on this host. */
+  list(): Promise<readonly BottleListing[]>;
+
+  /**
+   * The run's output as bytes from `offset` on: head, a line that counts the gap, tail. Reads archived runs too.
+   * With `follow`, goes on until the run has ended or `signal` aborts.
+   */
+  readOutput(
+    run: RunKey,
+    options: { follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+}
+
+export interface RunKey {
+  readonly slug: string;
+  /** 1, 2, … */
+  readonly run: number;
+}
+
+/** Everything a run needs, without a secret in it. Kept in the bottle's directory. */
+export interface LaunchRequest extends RunKey {
+  readonly workflowId: string;
+  readonly backend: BackendName;
+  readonly repository: {
+    readonly id: number;
+    readonly forgeHost: string;
+    readonly owner: string;
+    readonly name: string;
+    /** Without credentials. */
+    readonly cloneUrl: string;
+    readonly defaultBranch: string;
+  };
+  readonly issueNumber: number;
+  /** The PR of this life, once there is one. */
+  readonly pullRequestNumber?: number;
+  /** The branch the bottle works on and may push to. Taken from the forge when it is there, else new from the default branch. */
+  readonly branch: string;
+  /** Body of the run's prompt, given to the agent as a file. */
+  readonly prompt: string;
+  /** Argument vector of the agent, executed in the working copy. `argv[0]` is looked up in the bottle's PATH. */
+  readonly argv: readonly [string, ...string[]];
+  /** Added to the bottle's own small environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Author and committer of the agent's commits. */
+  readonly gitIdentity: { readonly name: string; readonly email: string };
+  readonly limits: BottleLimits;
+  /** Counted from the agent's start. The supervisor itself ends a run at deadline + 10 min when nobody is attached. */
+  readonly deadlineMs: number;
+}
+
+/** Lives in memory and on the control socket only. */
+export interface ForgeCredentials {
+  /** Base of the forge's API, e.g. `https://gitea.example/api/v1`. */
+  readonly apiUrl: string;
+  readonly login: string;
+  readonly token: string;
+}
+
+export interface Launched {
+  /** Epoch milliseconds at which the agent's program started; undefined when the run ended before it did. */
+  readonly startedAt: number | undefined;
+}
+
+/** Called in the order of the journal; the next entry waits until the promise is settled. A rejection ends the watch. */
+export interface RunObserver {
+  /** The sequence number of the last operation recorded; the watch begins after it. */
+  readonly lastSequence: number;
+  operation(operation: Operation): Promise<void>;
+  pullRequest(number: number): Promise<void>;
+  done(done: Done): Promise<void>;
+  /** A check-in was seen; at most once a second. Epoch milliseconds. */
+  checkin(at: number): void;
+}
+
+export interface BottleListing {
+  readonly slug: string;
+  /** Undefined when `bottle.json` is missing or unreadable. */
+  readonly workflowId: string | undefined;
+  /** Run number of a living supervisor, if there is one. */
+  readonly livingRun: number | undefined;
+}

@@ -1,0 +1,80 @@
+/** A run: one agent execution in a bottle, started or resumed with a prompt. */
+
+/** Where an issue is. */
+export type Phase =
+  | 'queued'
+  | 'running'
+  | 'freezing'
+  | 'frozen'
+  | 'resuming'
+  | 'parked'
+  | 'failed'
+  | 'destroying'
+  | 'destroyed';
+
+/** The founding documents' stored `status`, derived from the phase; `queued` has none. */
+export type Status = 'running' | 'frozen' | 'destroyed';
+
+export function statusOfPhase(phase: Phase): Status | undefined {
+  switch (phase) {
+    case 'queued':
+      return undefined;
+    case 'running':
+    case 'resuming':
+    case 'freezing':
+      return 'running';
+    case 'frozen':
+    case 'parked':
+    case 'failed':
+    case 'destroying':
+      return 'frozen';
+    case 'destroyed':
+      return 'destroyed';
+  }
+}
+
+/** How a run ended. */
+export type Outcome =
+  | 'done'
+  | 'exited'
+  | 'watchdog'
+  | 'deadline'
+  | 'budget'
+  | 'parked'
+  | 'lost'
+  | 'cancelled';
+
+/** Why somebody outside the bottle stops a run; it becomes the outcome unless the agent was done before. */
+export type StopReason = 'watchdog' | 'deadline' | 'cancelled';
+
+/** What the agent says of its own work in `signal_done`. */
+export type DoneStatus = 'success' | 'partial' | 'failed' | 'blocked';
+
+export const doneStatuses: readonly DoneStatus[] = ['success', 'partial', 'failed', 'blocked'];
+
+/** The agent's own report. */
+export interface Done {
+  readonly status: DoneStatus;
+  readonly summary: string;
+}
+
+/** The end of a run, as the journal's first `ended` entry tells it. */
+export interface RunEnd {
+  readonly outcome: Outcome;
+  /** Exit code of the agent; undefined when it was killed or never seen to exit. */
+  readonly exitCode?: number;
+  /** What `signal_done` said, if it was called. */
+  readonly done?: Done;
+  /** One sentence for people, e.g. why the run is lost. */
+  readonly reason?: string;
+  /** Epoch milliseconds. */
+  readonly endedAt: number;
+}
+
+/** What a probe of a run finds on the host's disk. */
+export type RunProbe =
+  | { readonly state: 'absent' }
+  | { readonly state: 'alive'; readonly lastCheckinAt: number }
+  | { readonly state: 'ended'; readonly end: RunEnd }
+  /** The supervisor is proven dead and the journal is not sealed. */
+  | { readonly state: 'dead' };

@@ -1,0 +1,60 @@
+import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../domain/issue.ts';
+
+/**
+ * A code host. Split by who calls: `ForgeReader` and `ForgeWriter` act on items, `ForgeDirectory` answers who may do what.
+ *
+ * For every method:
+ * - Safe to call concurrently. No method retries: who calls decides (in an activity, Temporal's policy).
+ * - Every request ends within 30 s, else `ForgeUnavailableError`.
+ * - Errors are those of `domain/errors`: unavailable (no answer, 429, 5xx), not found, denied, refused, moved.
+ * - A redirect of a read is followed; a redirect of a write is `ForgeMovedError`: never sent twice.
+ * - An answer that is not JSON of the expected form is `ForgeUnavailableError` (a proxy's error page, say).
+ */
+export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory {
+  /** Host and port, as in `RepositoryRef.forgeHost`. */
+  readonly host: string;
+}
+
+export interface ForgeReader {
+  /** @throws ForgeNotFoundError also for a pull request's number on forges that tell them apart */
+  readIssue(repository: RepositoryRef, number: number): Promise<Issue>;
+  /** @throws ForgeNotFoundError when the number is an issue */
+  readPullRequest(repository: RepositoryRef, number: number): Promise<PullRequest>;
+  /**
+   * All comments below an issue or PR, oldest first: conversation, submitted reviews with a text, and their
+   * inline comments. Pages are read to the end. Pending reviews are left out.
+   */
+  listComments(repository: RepositoryRef, number: number): Promise<readonly Comment[]>;
+  /** The open PR whose head is `branch` in the repository itself, or undefined. */
+  findOpenPullRequest(repository: RepositoryRef, branch: string): Promise<PullRequest | undefined>;
+  /** The newest PR, in any state, whose head is `branch` in the repository itself, or undefined. */
+  findLatestPullRequest(
+    repository: RepositoryRef,
+    branch: string,
+  ): Promise<PullRequest | undefined>;
+}
+
+/** Writes are not idempotent by themselves: callers look for a marker first where a write may have happened. */
+export interface ForgeWriter {
+  /** Below an issue or a PR. */
+  createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment>;
+  /** Replaces the body of an issue or PR. */
+  updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void>;
+  /** @throws ForgeRefusedError when one is open for the branch already, or the branch has nothing new */
+  createPullRequest(
+    repository: RepositoryRef,
+    draft: { title: string; body: string; head: string; base: string },
+  ): Promise<PullRequest>;
+}
+
+export interface ForgeDirectory {
+  /** The login the token belongs to. */
+  whoAmI(): Promise<string>;
+  /** Asked of the forge each time. @throws ForgeDeniedError when the token may not ask */
+  isOrgMember(org: string, login: string): Promise<boolean>;
+  /** True for write, admin and owner. False for an unknown login. */
+  canWrite(repository: RepositoryRef, login: string): Promise<boolean>;
+  readRepository(owner: string, name: string): Promise<Repository>;
+  /** By the id that survives a rename. */
+  readRepositoryById(id: number): Promise<Repository>;
+}
