@@ -67,6 +67,8 @@ export interface RunEnd {
   readonly done?: Done;
   /** One sentence for people, e.g. why the run is lost. */
   readonly reason?: string;
+  /** Epoch milliseconds at which the agent's program started; absent when it never did. */
+  readonly startedAt?: number;
   /** Epoch milliseconds. */
   readonly endedAt: number;
 }

@@ -1,3 +1,4 @@
+import type { IssueAction, PullRequestAction } from '../domain/events.ts';
 import type { RepositoryRef, ReviewVerdict } from '../domain/issue.ts';
 
 /**
@@ -34,6 +35,9 @@ interface EventBase {
   readonly number: number;
   /** Who acted. */
   readonly sender: string;
+  /** Title and web address of the issue or PR, for display only: what counts is read from the forge. */
+  readonly title: string;
+  readonly url: string;
 }
 
 export type ForgeEvent =
@@ -60,17 +64,6 @@ export type ForgeEvent =
       readonly verdict: ReviewVerdict;
       readonly head: PullRequestHead;
     });
-
-export type IssueAction =
-  | 'opened'
-  | 'reopened'
-  | 'closed'
-  | 'edited'
-  | 'labelled'
-  | 'assigned'
-  | 'unassigned';
-
-export type PullRequestAction = 'opened' | 'reopened' | 'closed' | 'edited' | 'synchronized';
 
 export interface PullRequestHead {
   readonly branch: string;

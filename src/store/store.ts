@@ -1,0 +1,228 @@
+import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
+
+/**
+ * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log. One SQLite file,
+ * opened by one process (WAL, `synchronous=FULL`): when a call has resolved, its effect survives a power cut.
+ *
+ * Every call is one transaction. Absent rows are `undefined`. Times are epoch milliseconds.
+ */
+export interface Store {
+  readonly deliveries: DeliveryStore;
+  readonly repositories: RepositoryStore;
+  readonly issues: IssueStore;
+  readonly comments: CommentStore;
+  readonly runs: RunStore;
+  readonly operations: OperationStore;
+  close(): Promise<void>;
+}
+
+/** Webhook deliveries, each until it has reached its workflow. */
+export interface DeliveryStore {
+  /** Idempotent by digest: the second `add` of a body changes nothing and says so. */
+  add(delivery: NewDelivery): Promise<{ sequence: number; known: boolean }>;
+  /** The oldest delivery that waits, of each issue that is not in `busy`, due now. */
+  nextDue(now: number, busy: ReadonlySet<string>, limit: number): Promise<readonly Delivery[]>;
+  markDispatched(sequence: number): Promise<void>;
+  markIgnored(sequence: number, reason: string): Promise<void>;
+  /** A permanent error: set aside, visible, holding back nobody. */
+  setAside(sequence: number, reason: string): Promise<void>;
+  /** A passing error: stays first of its issue, tried again at `dueAt`. */
+  postpone(sequence: number, reason: string, dueAt: number): Promise<void>;
+  list(filter: { state?: DeliveryState; limit: number }): Promise<readonly Delivery[]>;
+}
+
+export type DeliveryState = 'waiting' | 'dispatched' | 'ignored' | 'set-aside';
+
+export interface NewDelivery {
+  /** SHA-256 (hex) of the signed body: a redelivery has the same one, whatever its id. */
+  readonly digest: string;
+  /** The forge's id of this delivery, for people. */
+  readonly deliveryId: string;
+  readonly event: string;
+  /** Order is kept within it: `<repository id>/<issue number>`. */
+  readonly orderKey: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly receivedAt: number;
+  /** Deliveries that mean nothing are kept too, as ignored. */
+  readonly ignoredReason?: string;
+}
+
+export interface Delivery {
+  /** 1, 2, … in the order of arrival: the number signals carry. */
+  readonly sequence: number;
+  readonly digest: string;
+  readonly deliveryId: string;
+  readonly event: string;
+  readonly orderKey: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly receivedAt: number;
+  readonly state: DeliveryState;
+  readonly reason: string | undefined;
+  readonly attempts: number;
+}
+
+/** Names change, ids stay: workflow ids are made of the first-seen name. */
+export interface RepositoryStore {
+  /** Records the repository as it is named now, and gives it with its first-seen name. */
+  see(current: RepositoryRef): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef }>;
+  byId(
+    forgeHost: string,
+    id: number,
+  ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
+  /** By any name it is or was first known under. */
+  byName(
+    owner: string,
+    name: string,
+  ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
+}
+
+/** The table `forge_state`: one row per issue, that of its newest life; and what lives leave behind. */
+export interface IssueStore {
+  /** Creates or replaces the row when a life begins. */
+  beginLife(record: NewLife): Promise<void>;
+  /** Idempotent. Changes only the given fields; a change of phase sets `since`. */
+  update(issue: IssueRef, change: IssueChange): Promise<void>;
+  read(issue: IssueRef): Promise<IssueRecord | undefined>;
+  bySlug(slug: string): Promise<IssueRecord | undefined>;
+  all(): Promise<readonly IssueRecord[]>;
+  /** An event found the issue to be no target: a later target may begin another life. */
+  markUntargeted(issue: IssueRef, at: number): Promise<void>;
+  /** Since when, or undefined when a life has begun since or it never was. */
+  untargetedSince(issue: IssueRef): Promise<number | undefined>;
+}
+
+export interface NewLife {
+  readonly issue: IssueRef;
+  readonly workflowId: string;
+  readonly life: number;
+  readonly slug: string;
+  readonly title: string;
+  readonly url: string;
+  readonly agentName: string;
+  readonly bottleNames: readonly string[];
+  readonly backendName: string;
+  readonly agentGitUser: string;
+  readonly branch: string;
+  readonly prNumber: number | undefined;
+  readonly beganAt: number;
+}
+
+export interface IssueChange {
+  readonly phase?: Phase;
+  readonly prNumber?: number;
+  readonly prMerged?: boolean;
+  readonly lastCheckinAt?: number;
+  readonly outcome?: Outcome;
+  readonly run?: number;
+  readonly lastSequence?: number;
+  /** What a person should know or do, e.g. why a launch failed; null clears it. */
+  readonly attention?: string | null;
+}
+
+export interface IssueRecord extends NewLife {
+  readonly phase: Phase;
+  /** Derived from the phase. */
+  readonly status: Status | undefined;
+  readonly since: number;
+  readonly prMerged: boolean;
+  readonly lastCheckinAt: number | undefined;
+  readonly outcome: Outcome | undefined;
+  readonly run: number;
+  /** Highest sequence number its workflow has handled. */
+  readonly lastSequence: number;
+  readonly attention: string | undefined;
+}
+
+/** Which comments count, and which run has read them. Texts stay on the forge until a prompt quotes them. */
+export interface CommentStore {
+  /** Idempotent by (repository, kind, id). */
+  record(comment: NewComment): Promise<void>;
+  /** The newest editor decides with the author whether a text counts. */
+  recordEdit(repositoryId: number, id: number, verdict: CommentVerdict): Promise<void>;
+  /** Ids the orchestrator or one of its agents posted. */
+  recordOwn(repositoryId: number, id: number): Promise<void>;
+  isOwn(repositoryId: number, id: number): Promise<boolean>;
+  isKnown(repositoryId: number, kind: CommentKind, id: number): Promise<boolean>;
+  /** Accepted and read by no run yet, or taken by this very run before; oldest first. Marks them as read by it. */
+  takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
+  /** Gives back what a run took that never began. */
+  giveBack(slug: string, run: number): Promise<void>;
+}
+
+export type CommentVerdict =
+  | { readonly counts: true }
+  | { readonly counts: false; readonly reason: string };
+
+export interface NewComment {
+  /** The issue it belongs to; for a comment below a PR, the issue of the PR's branch. */
+  readonly issue: IssueRef;
+  /** Number of the issue or PR it is below. */
+  readonly on: number;
+  readonly kind: CommentKind;
+  readonly id: number;
+  readonly author: string;
+  readonly sequence: number;
+  readonly verdict: CommentVerdict;
+}
+
+export interface CommentRecord {
+  readonly on: number;
+  readonly kind: CommentKind;
+  readonly id: number;
+  readonly author: string;
+  readonly sequence: number;
+}
+
+/** The provenance of each run, unsigned as yet, and its prompt. */
+export interface RunStore {
+  /** Idempotent by (slug, run); the latest call before the agent starts wins. */
+  prepare(run: NewRun): Promise<void>;
+  started(slug: string, run: number, at: number): Promise<void>;
+  /** The first end stays. */
+  ended(slug: string, run: number, end: RunEnd): Promise<void>;
+  done(slug: string, run: number, status: DoneStatus, summary: string): Promise<void>;
+  read(slug: string, run: number): Promise<RunRecord | undefined>;
+  ofIssue(issue: IssueRef): Promise<readonly RunRecord[]>;
+  prompt(slug: string, run: number): Promise<string | undefined>;
+}
+
+export interface NewRun {
+  readonly issue: IssueRef;
+  readonly slug: string;
+  readonly life: number;
+  readonly run: number;
+  readonly agentName: string;
+  readonly bottleNames: readonly string[];
+  readonly backendName: string;
+  readonly hostId: string;
+  readonly prompt: string;
+  /** SHA-256 (hex) of the prompt. */
+  readonly promptDigest: string;
+  readonly cause: string;
+}
+
+export interface RunRecord extends Omit<NewRun, 'prompt'> {
+  readonly preparedAt: number;
+  readonly startedAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly outcome: Outcome | undefined;
+  readonly exitCode: number | undefined;
+  readonly reason: string | undefined;
+  readonly doneStatus: DoneStatus | undefined;
+  readonly doneSummary: string | undefined;
+  readonly watchdogFired: boolean;
+}
+
+/** The op log as relayed from the journals. */
+export interface OperationStore {
+  /** Unique on (slug, run, sequence): a repeated row changes nothing. Rows and the cursor in one transaction. */
+  append(slug: string, run: number, operations: readonly Operation[]): Promise<void>;
+  /** The cursor: the last sequence number appended; 0 for none. */
+  lastSequence(slug: string, run: number): Promise<number>;
+  /** Ordered by run and sequence. */
+  ofSlug(slug: string): Promise<readonly (Operation & { readonly run: number })[]>;
+}
