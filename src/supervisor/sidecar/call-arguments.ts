@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { OperationCall } from '../operation-log.ts';
+
+const shortLength = 200;
+
+/** The arguments of a call as the op log keeps them: a digest of everything, and the beginning for people. */
+export function describeArguments(
+  value: unknown,
+): Pick<OperationCall, 'argumentsDigest' | 'argumentsShort'> {
+  const canonical = canonicalJson(value);
+  return {
+    argumentsDigest: createHash('sha256').update(canonical).digest('hex'),
+    argumentsShort:
+      canonical.length <= shortLength
+        ? canonical
+        : `${canonical.slice(0, shortLength - 1).toWellFormed()}…`,
+  };
+}
+
+/** JSON with the keys of every object in order, so that equal arguments have equal digests. */
+function canonicalJson(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, part: unknown) =>
+      part !== null && typeof part === 'object' && !Array.isArray(part)
+        ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : part,
+    ) ?? 'null'
+  );
+}
