@@ -18,7 +18,7 @@ export interface IssueWorkflowInput {
   readonly carried?: IssueState;
 }
 
-/** All in milliseconds, fixed when a life begins. */
+/** Durations in milliseconds, fixed when a life begins. */
 export interface LifecycleSettings {
   /** Silence after which a run is frozen. */
   readonly watchdogTimeoutMs: number;
@@ -26,6 +26,8 @@ export interface LifecycleSettings {
   readonly runDeadlineMs: number;
   /** How long the first comment waits for others. */
   readonly commentDebounceMs: number;
+  /** History events after which a life goes on as a new execution. */
+  readonly continueAsNewAfter: number;
 }
 
 /** The agent said that it is done; sent by the watch. */

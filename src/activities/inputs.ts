@@ -1,0 +1,105 @@
+import type { IssueRef } from '../domain/issue.ts';
+import type { Phase, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
+import type { BeginCause, Life } from '../workflows/issue-state.ts';
+
+/**
+ * What activities take and give. All of it goes into Temporal's history: references, digests and small facts only.
+ */
+export interface HostActivities {
+  /** Short and idempotent: resolves when the agent of this run has started, now or in an earlier attempt. */
+  launchBottle(input: LaunchInput): Promise<LaunchOutput>;
+  /** Long, heartbeating, attach-only. Resolves when the journal is sealed and all of it is in the store. */
+  watchBottle(input: RunInput): Promise<WatchOutput>;
+  stopRun(input: RunInput & { readonly reason: StopReason }): Promise<RunEnd>;
+  probeRun(input: RunInput): Promise<RunProbe>;
+  freezeBottle(input: BottleInput): Promise<void>;
+  /** Resolves only when a listing shows that nothing is left. */
+  destroyBottle(input: BottleInput): Promise<void>;
+}
+
+export interface ForgeActivities {
+  /** Reads the issue, judges it, and begins a life in the store. Idempotent for one `executionId`. */
+  openLife(input: OpenLifeInput): Promise<OpenLifeOutput>;
+  /** Asks the forge whether label and assignee are still there; remembers when they are not. */
+  checkTarget(input: {
+    readonly issue: IssueRef;
+    /** A closed issue counts as untargeted only before anything ran. */
+    readonly closedCounts: boolean;
+  }): Promise<{ readonly targeted: boolean }>;
+  /** One comment about a run that people must know of. Once as seen by people. */
+  reportRun(input: RunInput & { readonly pullRequest: number | undefined }): Promise<void>;
+  reportLaunchFailure(
+    input: RunInput & { readonly pullRequest: number | undefined; readonly reason: string },
+  ): Promise<void>;
+}
+
+/** Run as local activities: rows in the store, nothing else. */
+export interface RecordActivities {
+  recordPhase(input: PhaseInput): Promise<void>;
+  /** Gives back the comments that a run took which never began. */
+  recordLaunchFailure(input: RunInput & { readonly reason: string }): Promise<void>;
+}
+
+export interface BottleInput {
+  readonly issue: IssueRef;
+  readonly slug: string;
+}
+
+export interface RunInput extends BottleInput {
+  readonly run: number;
+}
+
+export interface LaunchInput {
+  readonly issue: IssueRef;
+  readonly workflowId: string;
+  readonly life: Life;
+  readonly run: number;
+  readonly pullRequest: number | undefined;
+  /** Why this run begins when no comment asks for it; for the prompt and the record. */
+  readonly cause: string;
+  /** False for a life's first run: the prompt is the issue itself. */
+  readonly resumes: boolean;
+  readonly deadlineMs: number;
+}
+
+export interface LaunchOutput {
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** The prompt quotes the comments up to this sequence number. */
+  readonly readUpTo: number;
+  /** SHA-256 (hex) of the prompt, which lies in the store under (slug, run). */
+  readonly promptDigest: string;
+}
+
+export interface WatchOutput {
+  /** The summary is cut to 200 characters; the whole is in the store. */
+  readonly end: RunEnd;
+  readonly pullRequest: number | undefined;
+}
+
+export interface OpenLifeInput {
+  readonly issue: IssueRef;
+  readonly workflowId: string;
+  /** The run id of the execution in which the life begins. */
+  readonly executionId: string;
+  readonly slug: string;
+  readonly cause: BeginCause;
+  /** The newest event that asks for it. */
+  readonly lastSequence: number;
+}
+
+export type OpenLifeOutput =
+  | {
+      readonly verdict: 'target';
+      readonly life: Life;
+      readonly pullRequest: number | undefined;
+      readonly lastSequence: number;
+    }
+  | { readonly verdict: 'not-now'; readonly reason: string };
+
+export interface PhaseInput extends RunInput {
+  readonly phase: Phase;
+  readonly lastSequence: number;
+  readonly pullRequest: number | undefined;
+  readonly outcome: RunEnd['outcome'] | undefined;
+}

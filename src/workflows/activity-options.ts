@@ -1,0 +1,63 @@
+import {
+  type ActivityInterfaceFor,
+  proxyActivities,
+  proxyLocalActivities,
+  ActivityCancellationType,
+} from '@temporalio/workflow';
+import type { ForgeActivities, HostActivities, RecordActivities } from '../activities/inputs.ts';
+import { hostTaskQueues } from '../domain/ids.ts';
+
+/**
+ * Time-outs and retries, one group per kind of effect. Every activity is idempotent, so all of them may be retried;
+ * they differ in how long one try may take and in who waits for it.
+ */
+
+/** Asks and tells the forge. Retried for as long as it takes: a forge that is down comes back. */
+export const forge = proxyActivities<ForgeActivities>({
+  startToCloseTimeout: '2 minutes',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+});
+
+/** Rows in a local database: milliseconds. */
+export const records = proxyLocalActivities<RecordActivities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '100 milliseconds', maximumInterval: '5 seconds' },
+});
+
+/** The activities of the host that has the bottle, each on the queue that keeps it free of the others. */
+export function hostActivities(hostId: string): ActivityInterfaceFor<HostActivities> {
+  const queues = hostTaskQueues(hostId);
+  const { launchBottle } = proxyActivities<HostActivities>({
+    taskQueue: queues.launch,
+    // No schedule-to-start limit: waiting for a place is what the queue is for.
+    startToCloseTimeout: '15 minutes',
+    heartbeatTimeout: '10 seconds',
+    // A cancelled launch may have started an agent: whoever cancels must know that the attempt is over.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: {
+      initialInterval: '500 milliseconds',
+      maximumInterval: '30 seconds',
+      maximumAttempts: 20,
+      nonRetryableErrorTypes: ['BottleDestroyedError', 'LaunchRefusedError'],
+    },
+  });
+  const { watchBottle } = proxyActivities<HostActivities>({
+    taskQueue: queues.watch,
+    // As long as any run: the workflow owns the deadline.
+    startToCloseTimeout: '365 days',
+    heartbeatTimeout: '5 seconds',
+    retry: { initialInterval: '250 milliseconds', backoffCoefficient: 1 },
+  });
+  const { stopRun, freezeBottle, destroyBottle } = proxyActivities<HostActivities>({
+    taskQueue: queues.control,
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '30 seconds',
+    retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+  });
+  const { probeRun } = proxyActivities<HostActivities>({
+    taskQueue: queues.probe,
+    startToCloseTimeout: '10 seconds',
+    retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
+  });
+  return { launchBottle, watchBottle, stopRun, freezeBottle, destroyBottle, probeRun };
+}

@@ -1,0 +1,570 @@
+import type { IssueRef, Issue } from '../domain/issue.ts';
+import type { Outcome, Phase, RunEnd, StopReason } from '../domain/run.ts';
+import type { CommentEvent, IssueEvent, PullRequestEvent, SignalDone } from './messages.ts';
+
+/**
+ * What an issue goes through, as a plain reducer: `reduce` says what an event changes, `nextStep` what to do now,
+ * `refusal` which commands make no sense. It does nothing itself; `issue-workflow` does.
+ *
+ * The state is plain JSON: `continueAsNew` carries it.
+ */
+export interface IssueState {
+  readonly issue: IssueRef;
+  readonly phase: Phase;
+  /** Epoch milliseconds of the last change of phase. */
+  readonly since: number;
+  /** The strongest reason seen for a life to begin. */
+  readonly cause: BeginCause;
+  /** Undefined until the issue was read and found to be a target. */
+  readonly life: Life | undefined;
+  /** Number of the current or last run; 0 before the first. */
+  readonly run: number;
+  /** Why the current or next run begins, for people. */
+  readonly runCause: string;
+  /** The run that is watched now. */
+  readonly running: RunningRun | undefined;
+  /** True once any run of this life has executed its agent: there is something to keep. */
+  readonly everRan: boolean;
+  readonly lastEnd: LastEnd | undefined;
+  readonly pullRequest: number | undefined;
+  /** Comments that no run has read; their texts are in the store. */
+  readonly unread: readonly UnreadComment[];
+  /** Epoch milliseconds at which the first unread comment came. */
+  readonly unreadSince: number | undefined;
+  /** Comments up to this sequence number are in a prompt already, also those whose signal comes late. */
+  readonly readUpTo: number;
+  /** Highest sequence number handled; lower ones are duplicates. */
+  readonly lastSequence: number;
+  /** The label or an assignee may have changed: ask the forge. */
+  readonly recheck: boolean;
+  /** The label or the assignee is away: nothing launches or resumes. */
+  readonly held: boolean;
+  /** A person or a returned label asks for another run. */
+  readonly resume: string | undefined;
+  /** The current run, or the wait for its place, shall end. */
+  readonly stop: StopReason | undefined;
+  /** The bottle shall be destroyed, and why. */
+  readonly destroy: string | undefined;
+  /** Another life shall begin after this one. */
+  readonly again: BeginCause | undefined;
+  readonly timeline: readonly { readonly at: number; readonly text: string }[];
+}
+
+/** Only `reopened` and `retry` begin another life after one has ended; see SPEC §3.3. */
+export type BeginCause = 'target' | 'reopened' | 'retry';
+
+/** What stays the same for as long as the bottle lives. */
+export interface Life {
+  readonly number: number;
+  readonly slug: string;
+  readonly branch: string;
+  readonly agent: string;
+  readonly bottle: string;
+  readonly backend: 'local' | 'docker' | 'bot-bottle';
+  readonly hostId: string;
+  readonly title: Issue['title'];
+  readonly url: Issue['url'];
+}
+
+export interface RunningRun {
+  readonly startedAt: number;
+  readonly deadlineAt: number;
+  /** Proof of life as last probed; the start counts as one. */
+  readonly lastCheckinAt: number;
+  /** The agent has called `signal_done`. */
+  readonly done: boolean;
+}
+
+export interface LastEnd {
+  readonly outcome: Outcome;
+  readonly exitCode: number | undefined;
+  readonly doneStatus: string | undefined;
+}
+
+export interface UnreadComment {
+  readonly sequence: number;
+  readonly author: string;
+}
+
+export type StateEvent =
+  | { readonly type: 'issue_event'; readonly event: IssueEvent }
+  | { readonly type: 'pr_event'; readonly event: PullRequestEvent }
+  | { readonly type: 'pr_comment'; readonly event: CommentEvent }
+  | { readonly type: 'signal_done'; readonly event: SignalDone }
+  | { readonly type: 'command'; readonly command: CommandName; readonly by: string }
+  | { readonly type: 'extended'; readonly by: string; readonly byMs: number }
+  /** The issue is about to be read: what was said of it until now is covered by that. */
+  | { readonly type: 'opening' }
+  | {
+      readonly type: 'opened';
+      readonly life: Life;
+      readonly pullRequest: number | undefined;
+      /** The last sequence number that an earlier life handled. */
+      readonly lastSequence: number;
+    }
+  | { readonly type: 'target-checked'; readonly targeted: boolean }
+  | {
+      readonly type: 'launched';
+      readonly startedAt: number;
+      readonly deadlineMs: number;
+      readonly readUpTo: number;
+    }
+  /** Sealed without having begun: its number is used up. */
+  | { readonly type: 'launch-failed'; readonly run: number; readonly reason: string }
+  | { readonly type: 'launch-cancelled'; readonly run: number }
+  | { readonly type: 'probed'; readonly lastCheckinAt: number }
+  | { readonly type: 'ended'; readonly end: RunEnd; readonly pullRequest: number | undefined }
+  | { readonly type: 'frozen' }
+  | { readonly type: 'resuming' }
+  | { readonly type: 'destroying' }
+  | { readonly type: 'destroyed' };
+
+export type CommandName = 'freeze' | 'resume' | 'retry' | 'destroy';
+
+export function beginState(
+  issue: IssueRef,
+  now: number,
+  from: Pick<IssueState, 'cause' | 'lastSequence' | 'timeline'> = {
+    cause: 'target',
+    lastSequence: 0,
+    timeline: [],
+  },
+): IssueState {
+  return {
+    issue,
+    phase: 'queued',
+    since: now,
+    cause: from.cause,
+    life: undefined,
+    run: 0,
+    runCause: 'the issue',
+    running: undefined,
+    everRan: false,
+    lastEnd: undefined,
+    pullRequest: undefined,
+    unread: [],
+    unreadSince: undefined,
+    readUpTo: 0,
+    lastSequence: from.lastSequence,
+    recheck: false,
+    held: false,
+    resume: undefined,
+    stop: undefined,
+    destroy: undefined,
+    again: undefined,
+    timeline: from.timeline,
+  };
+}
+
+/** Applies an event. Pure: the same state and event give the same state. Unknown or late events change nothing. */
+export function reduce(state: IssueState, event: StateEvent, now: number): IssueState {
+  switch (event.type) {
+    case 'issue_event':
+      return whenNew(state, event.event.sequence, (fresh) => onIssue(fresh, event.event, now));
+    case 'pr_event':
+      return whenNew(state, event.event.sequence, (fresh) =>
+        onPullRequest(fresh, event.event, now),
+      );
+    case 'pr_comment':
+      return whenNew(state, event.event.sequence, (fresh) => onComment(fresh, event.event, now));
+    case 'signal_done':
+      return onSignalDone(state, event.event, now);
+    case 'command':
+      return onCommand(state, event.command, event.by, now);
+    case 'extended':
+      return state.running === undefined
+        ? state
+        : told(
+            {
+              ...state,
+              running: { ...state.running, deadlineAt: state.running.deadlineAt + event.byMs },
+            },
+            now,
+            `${event.by} extended the deadline by ${Math.round(event.byMs / 1000)} s`,
+          );
+    case 'opening':
+      return { ...state, recheck: false };
+    case 'opened':
+      return told(
+        {
+          ...state,
+          life: event.life,
+          pullRequest: event.pullRequest,
+          lastSequence: Math.max(state.lastSequence, event.lastSequence),
+        },
+        now,
+        `life ${event.life.number}: queued for agent ${event.life.agent}`,
+      );
+    case 'target-checked':
+      return onTargetChecked(state, event.targeted, now);
+    case 'launched':
+      return onLaunched(state, event, now);
+    case 'launch-failed':
+      return enter(
+        // What was unread stays unread, but only a new comment or a command tries again.
+        {
+          ...state,
+          run: event.run,
+          stop: undefined,
+          resume: undefined,
+          unreadSince: undefined,
+        },
+        'failed',
+        now,
+        `run ${event.run} could not be launched: ${event.reason}`,
+      );
+    case 'launch-cancelled':
+      // With nothing to keep there is nothing to be frozen: `nextStep` destroys.
+      return enter(
+        { ...state, run: event.run, stop: undefined },
+        'frozen',
+        now,
+        'no longer waiting for a place',
+      );
+    case 'probed':
+      return state.running === undefined
+        ? state
+        : { ...state, running: { ...state.running, lastCheckinAt: event.lastCheckinAt } };
+    case 'ended':
+      return onEnded(state, event.end, event.pullRequest, now);
+    case 'frozen':
+      return enter(state, 'frozen', now, 'frozen');
+    case 'resuming': {
+      const runCause = resumeCause(state);
+      return enter(
+        { ...state, resume: undefined, runCause },
+        state.everRan ? 'resuming' : 'queued',
+        now,
+        `waiting for a place: ${runCause}`,
+      );
+    }
+    case 'destroying':
+      return enter(state, 'destroying', now, `destroying: ${state.destroy ?? 'nothing to keep'}`);
+    case 'destroyed':
+      return enter(state, 'destroyed', now, 'destroyed');
+  }
+}
+
+export type Step =
+  /** Read the issue and judge it. */
+  | { readonly do: 'open' }
+  | { readonly do: 'check-target' }
+  | { readonly do: 'launch' }
+  | { readonly do: 'watch' }
+  | { readonly do: 'freeze' }
+  | { readonly do: 'resume' }
+  | { readonly do: 'wait'; readonly until: number | undefined }
+  | { readonly do: 'destroy' }
+  | { readonly do: 'begin-again'; readonly cause: BeginCause }
+  | { readonly do: 'finish' };
+
+/** What to do now. `wait` means: until an event comes, or until then. */
+export function nextStep(state: IssueState, debounceMs: number): Step {
+  if (state.life === undefined) {
+    return { do: 'open' };
+  }
+  switch (state.phase) {
+    case 'destroyed':
+      return state.again === undefined
+        ? { do: 'finish' }
+        : { do: 'begin-again', cause: state.again };
+    case 'destroying':
+      return { do: 'destroy' };
+    case 'running':
+      return { do: 'watch' };
+    case 'freezing':
+      return { do: 'freeze' };
+    case 'queued':
+    case 'resuming':
+    case 'frozen':
+    case 'parked':
+    case 'failed':
+      return nextIdleStep(state, debounceMs);
+  }
+}
+
+/** True when a launch that waits for its place, or is under way, must be given up. */
+export function mustNotLaunch(state: IssueState): boolean {
+  return state.destroy !== undefined || state.stop !== undefined || state.held;
+}
+
+/** True when the run that is watched must be stopped. */
+export function mustStop(state: IssueState): boolean {
+  return state.stop !== undefined || state.destroy !== undefined || state.held;
+}
+
+/** Why a command makes no sense now, or undefined when it does. */
+export function refusal(state: IssueState, command: CommandName | 'extend'): string | undefined {
+  const { phase } = state;
+  if (phase === 'destroying' || phase === 'destroyed') {
+    return command === 'retry' ? undefined : 'the bottle is being destroyed';
+  }
+  switch (command) {
+    case 'destroy':
+      return undefined;
+    case 'freeze':
+      return phase === 'running' || phase === 'resuming'
+        ? undefined
+        : `nothing runs: the issue is ${phase}`;
+    case 'extend':
+      return phase === 'running' ? undefined : `no run has a deadline: the issue is ${phase}`;
+    case 'resume':
+    case 'retry':
+      if (command === 'retry' && state.life === undefined) {
+        return undefined;
+      }
+      if (phase !== 'frozen' && phase !== 'failed' && phase !== 'parked') {
+        return `there is nothing to ${command}: the issue is ${phase}`;
+      }
+      return state.held
+        ? 'its agent label or its assignee was taken away: put it back first'
+        : undefined;
+  }
+}
+
+/** Whether people must be told of the last run's end. Real success speaks for itself. */
+export function needsReport(state: IssueState): boolean {
+  const end = state.lastEnd;
+  if (end === undefined || end.outcome === 'cancelled') {
+    return false;
+  }
+  if (end.outcome === 'exited') {
+    return end.exitCode !== 0 || state.pullRequest === undefined;
+  }
+  return !(
+    end.outcome === 'done' &&
+    end.doneStatus === 'success' &&
+    state.pullRequest !== undefined
+  );
+}
+
+const timelineLimit = 200;
+
+function nextIdleStep(state: IssueState, debounceMs: number): Step {
+  if (state.destroy !== undefined || (state.held && !state.everRan)) {
+    return { do: 'destroy' };
+  }
+  if (state.recheck) {
+    return { do: 'check-target' };
+  }
+  if (state.phase === 'queued' || state.phase === 'resuming') {
+    return { do: 'launch' };
+  }
+  if (state.held) {
+    return { do: 'wait', until: undefined };
+  }
+  if (state.resume !== undefined) {
+    return { do: 'resume' };
+  }
+  if (state.unreadSince === undefined) {
+    return { do: 'wait', until: undefined };
+  }
+  return { do: 'wait', until: state.unreadSince + debounceMs };
+}
+
+function whenNew(
+  state: IssueState,
+  sequence: number,
+  apply: (fresh: IssueState) => IssueState,
+): IssueState {
+  return sequence <= state.lastSequence ? state : apply({ ...state, lastSequence: sequence });
+}
+
+function onIssue(state: IssueState, event: IssueEvent, now: number): IssueState {
+  if (state.life === undefined) {
+    const cause = event.action === 'reopened' ? 'reopened' : 'target';
+    return { ...state, recheck: true, cause: stronger(state.cause, cause) };
+  }
+  if (isEnding(state)) {
+    return event.action === 'reopened' ? beginAgain(state, 'reopened', now) : state;
+  }
+  switch (event.action) {
+    case 'closed':
+      return state.everRan
+        ? state
+        : told(
+            { ...state, destroy: 'the issue was closed before anything ran' },
+            now,
+            `issue closed by ${event.sender}`,
+          );
+    case 'labelled':
+    case 'assigned':
+    case 'unassigned':
+      return { ...state, recheck: true };
+    case 'opened':
+    case 'edited':
+    case 'reopened':
+      return state;
+  }
+}
+
+function onPullRequest(state: IssueState, event: PullRequestEvent, now: number): IssueState {
+  if (state.life === undefined) {
+    return event.action === 'reopened'
+      ? { ...state, recheck: true, cause: stronger(state.cause, 'reopened') }
+      : state;
+  }
+  if (event.branch !== state.life.branch) {
+    return state;
+  }
+  switch (event.action) {
+    case 'opened':
+      return told(
+        { ...state, pullRequest: event.number },
+        now,
+        `pull request #${event.number} opened`,
+      );
+    case 'closed': {
+      const what = `pull request #${event.number} ${event.merged ? 'merged' : 'closed'}`;
+      return isEnding(state)
+        ? state
+        : told(
+            { ...state, pullRequest: event.number, destroy: what },
+            now,
+            `${what} by ${event.sender}`,
+          );
+    }
+    case 'reopened':
+      return isEnding(state) ? beginAgain(state, 'reopened', now) : state;
+    case 'edited':
+    case 'synchronized':
+      return state;
+  }
+}
+
+function onComment(state: IssueState, event: CommentEvent, now: number): IssueState {
+  if (event.sequence <= state.readUpTo || isEnding(state)) {
+    return state;
+  }
+  return told(
+    {
+      ...state,
+      unread: [...state.unread, { sequence: event.sequence, author: event.author }],
+      unreadSince: state.unreadSince ?? now,
+    },
+    now,
+    `comment by ${event.author} on #${event.on}`,
+  );
+}
+
+function onSignalDone(state: IssueState, event: SignalDone, now: number): IssueState {
+  if (state.running === undefined || event.run !== state.run || state.running.done) {
+    return state;
+  }
+  return told(
+    { ...state, running: { ...state.running, done: true } },
+    now,
+    `run ${event.run}: the agent is done (${event.status})`,
+  );
+}
+
+function onCommand(state: IssueState, command: CommandName, by: string, now: number): IssueState {
+  const asked = told(state, now, `${by} asked to ${command}`);
+  switch (command) {
+    case 'freeze':
+      return { ...asked, stop: 'cancelled' };
+    case 'destroy':
+      return { ...asked, destroy: `${by} asked for it` };
+    case 'resume':
+      return { ...asked, resume: `${by} asked to resume` };
+    case 'retry':
+      if (isEnding(state)) {
+        return beginAgain(state, 'retry', now);
+      }
+      return state.life === undefined
+        ? { ...asked, recheck: true, cause: 'retry' }
+        : { ...asked, resume: `${by} asked to retry` };
+  }
+}
+
+function onTargetChecked(state: IssueState, targeted: boolean, now: number): IssueState {
+  const checked = { ...state, recheck: false };
+  if (targeted === !state.held) {
+    return checked;
+  }
+  if (!targeted) {
+    return told({ ...checked, held: true }, now, 'the agent label or the assignee was taken away');
+  }
+  return told(
+    { ...checked, held: false, resume: state.everRan ? 'the label is back' : state.resume },
+    now,
+    'the agent label and the assignee are back',
+  );
+}
+
+function onLaunched(
+  state: IssueState,
+  event: Extract<StateEvent, { type: 'launched' }>,
+  now: number,
+): IssueState {
+  const unread = state.unread.filter((comment) => comment.sequence > event.readUpTo);
+  return enter(
+    {
+      ...state,
+      run: state.run + 1,
+      everRan: true,
+      running: {
+        startedAt: event.startedAt,
+        deadlineAt: event.startedAt + event.deadlineMs,
+        lastCheckinAt: event.startedAt,
+        done: false,
+      },
+      unread,
+      unreadSince: unread.length === 0 ? undefined : (state.unreadSince ?? now),
+      readUpTo: Math.max(state.readUpTo, event.readUpTo),
+    },
+    'running',
+    now,
+    `run ${state.run + 1} started`,
+  );
+}
+
+function onEnded(
+  state: IssueState,
+  end: RunEnd,
+  pullRequest: number | undefined,
+  now: number,
+): IssueState {
+  const how = end.done === undefined ? end.outcome : `${end.outcome} (${end.done.status})`;
+  return enter(
+    {
+      ...state,
+      running: undefined,
+      stop: undefined,
+      pullRequest: pullRequest ?? state.pullRequest,
+      lastEnd: { outcome: end.outcome, exitCode: end.exitCode, doneStatus: end.done?.status },
+    },
+    'freezing',
+    now,
+    `run ${state.run} ended: ${how}`,
+  );
+}
+
+function resumeCause(state: IssueState): string {
+  const authors = [...new Set(state.unread.map((comment) => comment.author))];
+  if (authors.length > 0) {
+    const comments = state.unread.length === 1 ? 'comment' : `${state.unread.length} comments`;
+    return `${comments} by ${authors.join(', ')}`;
+  }
+  return state.resume ?? 'resumed';
+}
+
+function isEnding(state: IssueState): boolean {
+  return state.phase === 'destroying' || state.phase === 'destroyed' || state.destroy !== undefined;
+}
+
+function beginAgain(state: IssueState, cause: BeginCause, now: number): IssueState {
+  return told({ ...state, again: cause }, now, `${cause}: another life follows`);
+}
+
+function stronger(a: BeginCause, b: BeginCause): BeginCause {
+  return a === 'target' ? b : a;
+}
+
+function enter(state: IssueState, phase: Phase, now: number, text: string): IssueState {
+  return told({ ...state, phase, since: phase === state.phase ? state.since : now }, now, text);
+}
+
+function told(state: IssueState, at: number, text: string): IssueState {
+  return { ...state, timeline: [...state.timeline, { at, text }].slice(-timelineLimit) };
+}

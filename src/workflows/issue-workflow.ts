@@ -1,0 +1,555 @@
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  log,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { bottleSlug } from '../domain/ids.ts';
+import { formatIssue } from '../domain/issue.ts';
+import { forge, hostActivities, records } from './activity-options.ts';
+import {
+  beginState,
+  type BeginCause,
+  type CommandName,
+  type IssueState,
+  type Life,
+  mustNotLaunch,
+  mustStop,
+  needsReport,
+  nextStep,
+  reduce,
+  refusal,
+  type StateEvent,
+} from './issue-state.ts';
+import {
+  type Accepted,
+  type Command,
+  commandRefused,
+  destroyUpdate,
+  type ExtendDeadline,
+  extendDeadlineUpdate,
+  freezeUpdate,
+  issueEvent,
+  type IssueWorkflowInput,
+  pullRequestComment,
+  pullRequestEvent,
+  resumeUpdate,
+  retryUpdate,
+  signalDone,
+  statusQuery,
+  timelineQuery,
+} from './messages.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/**
+ * One issue, from targeted to destroyed. Waits, timers, retries and order are Temporal's; what an event means is
+ * `issue-state`'s; what a step does is an activity's.
+ */
+export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
+  const { issue, settings } = input;
+  const { workflowId, runId } = workflowInfo();
+  const began = input.carried ?? beginState(issue, Date.now());
+  let state: IssueState = began;
+  /** Comments on the forge that are being posted while the issue goes on. */
+  const reports = new Set<Promise<void>>();
+
+  function apply(event: StateEvent): void {
+    const before = state.phase;
+    state = reduce(state, event, Date.now());
+    if (state.phase !== before) {
+      publish(state);
+    }
+    setCurrentDetails(details(state));
+  }
+
+  setHandler(signalDone, (event) => apply({ type: 'signal_done', event }));
+  setHandler(issueEvent, (event) => apply({ type: 'issue_event', event }));
+  setHandler(pullRequestEvent, (event) => apply({ type: 'pr_event', event }));
+  setHandler(pullRequestComment, (event) => apply({ type: 'pr_comment', event }));
+  for (const [update, command] of [
+    [freezeUpdate, 'freeze'],
+    [resumeUpdate, 'resume'],
+    [retryUpdate, 'retry'],
+    [destroyUpdate, 'destroy'],
+  ] as const) {
+    setHandler(
+      update,
+      ({ by }: Command): Accepted => {
+        const { phase } = state;
+        apply({ type: 'command', command, by });
+        return { phase };
+      },
+      { validator: (_command: Command) => refuse(state, command) },
+    );
+  }
+  setHandler(
+    extendDeadlineUpdate,
+    ({ by, byMs }) => {
+      apply({ type: 'extended', by, byMs });
+      return { phase: state.phase };
+    },
+    { validator: (_command: ExtendDeadline) => refuse(state, 'extend') },
+  );
+  setHandler(statusQuery, () => ({
+    issue,
+    phase: state.phase,
+    since: state.since,
+    life: state.life?.number,
+    slug: state.life?.slug,
+    agent: state.life?.agent,
+    run: state.run,
+    branch: state.life?.branch,
+    pullRequest: state.pullRequest,
+    outcome: state.lastEnd?.outcome,
+    deadlineAt: state.running?.deadlineAt,
+    unreadComments: state.unread.length,
+    held: state.held,
+  }));
+  setHandler(timelineQuery, () => state.timeline);
+
+  // A cancellation asked for in Temporal ends the life in good order, like the command.
+  void CancellationScope.current().cancelRequested.catch(() =>
+    apply({ type: 'command', command: 'destroy', by: 'a cancellation in Temporal' }),
+  );
+  return await CancellationScope.nonCancellable(async () => {
+    if (state.life === undefined) {
+      // Whoever starts a life sends a signal or an update with it, which says why.
+      await condition(
+        () => state !== began || state.again !== undefined || state.cause !== 'target',
+      );
+    }
+    await live();
+  });
+
+  async function live(): Promise<void> {
+    for (;;) {
+      const step = nextStep(state, settings.commentDebounceMs);
+      switch (step.do) {
+        case 'open':
+          if (!(await open())) {
+            return;
+          }
+          break;
+        case 'check-target':
+          await checkTarget();
+          break;
+        case 'launch':
+          await launch(theLife());
+          break;
+        case 'watch':
+          await watch(theLife());
+          break;
+        case 'freeze':
+          await freeze(theLife());
+          break;
+        case 'resume':
+          await resume();
+          break;
+        case 'wait':
+          await wait(step.until);
+          break;
+        case 'destroy':
+          await destroy(theLife());
+          break;
+        case 'begin-again':
+          await condition(quiet);
+          await beginAgain(step.cause);
+          break;
+        case 'finish':
+          if (quiet()) {
+            return;
+          }
+          await condition(() => quiet() || state.again !== undefined);
+          break;
+      }
+    }
+  }
+
+  /** Reads the issue. False when there is nothing to do: the workflow completes. */
+  async function open(): Promise<boolean> {
+    for (;;) {
+      apply({ type: 'opening' });
+      const opening = await forge.openLife.executeWithOptions({ summary: 'is it a target?' }, [
+        {
+          issue,
+          workflowId,
+          executionId: runId,
+          slug: bottleSlug(issue, workflowId, runId),
+          cause: state.cause,
+          lastSequence: state.lastSequence,
+        },
+      ]);
+      if (opening.verdict === 'target') {
+        apply({ type: 'opened', ...opening });
+        publish(state);
+        return true;
+      }
+      log.info('nothing to do', { reason: opening.reason });
+      if (!state.recheck) {
+        return false;
+      }
+    }
+  }
+
+  async function checkTarget(): Promise<void> {
+    const { targeted } = await forge.checkTarget.executeWithOptions(
+      { summary: 'still a target?' },
+      [{ issue, closedCounts: !state.everRan }],
+    );
+    apply({ type: 'target-checked', targeted });
+  }
+
+  /** Waits for a place and starts the next run there; gives up when it is no longer wanted. */
+  async function launch(life: Life): Promise<void> {
+    const run = { issue, slug: life.slug, run: state.run + 1 };
+    const host = hostActivities(life.hostId);
+    const scope = new CancellationScope();
+    const launching = scope.run(() =>
+      host.launchBottle.executeWithOptions({ summary: `run ${run.run}: ${state.runCause}` }, [
+        {
+          issue,
+          workflowId,
+          life,
+          run: run.run,
+          pullRequest: state.pullRequest,
+          cause: state.runCause,
+          resumes: state.everRan,
+          deadlineMs: settings.runDeadlineMs,
+        },
+      ]),
+    );
+    const outcome = settled(launching);
+    while (outcome.state === 'pending' && !mustNotLaunch(state)) {
+      if (state.recheck) {
+        await checkTarget();
+      } else {
+        await until(outcome, () => mustNotLaunch(state) || state.recheck);
+      }
+    }
+    if (outcome.state === 'pending') {
+      scope.cancel();
+      await until(outcome);
+    }
+    if (outcome.state === 'resolved') {
+      apply({ type: 'launched', ...outcome.value, deadlineMs: settings.runDeadlineMs });
+      return;
+    }
+    const failure = failureOf(outcome);
+    if (failure.type === 'HostFullError') {
+      return;
+    }
+    // The attempt may have started an agent all the same: only the journal knows.
+    const end = await host.stopRun.executeWithOptions(
+      { summary: `run ${run.run}: seal what did not start` },
+      [{ ...run, reason: 'cancelled' }],
+    );
+    if (end.startedAt !== undefined) {
+      apply({
+        type: 'launched',
+        startedAt: end.startedAt,
+        deadlineMs: settings.runDeadlineMs,
+        readUpTo: state.readUpTo,
+      });
+      return;
+    }
+    const reason = failure.message;
+    await records.recordLaunchFailure({ ...run, reason });
+    if (mustNotLaunch(state)) {
+      apply({ type: 'launch-cancelled', run: run.run });
+    } else {
+      apply({ type: 'launch-failed', run: run.run, reason });
+      report(() =>
+        forge.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
+          { ...run, pullRequest: state.pullRequest, reason },
+        ]),
+      );
+    }
+    await recordPhase();
+  }
+
+  /**
+   * Watches the current run to its end. A single timer serves watchdog and deadline: when it fires, a probe asks for
+   * the last check-in, and the rest is slept. Between probes a lively run costs no event.
+   */
+  async function watch(life: Life): Promise<void> {
+    const run = { issue, slug: life.slug, run: state.run };
+    const host = hostActivities(life.hostId);
+    const watching = settled(
+      CancellationScope.nonCancellable(() =>
+        host.watchBottle.executeWithOptions(
+          {
+            summary: `run ${run.run}: ${state.runCause}`,
+            // A life that goes on as a new execution leaves the watch to its successor.
+            cancellationType: ActivityCancellationType.ABANDON,
+          },
+          [run],
+        ),
+      ),
+    );
+    let stopped = false;
+    while (watching.state === 'pending') {
+      if (!stopped && mustStop(state)) {
+        stopped = await stop(run, 'cancelled');
+        continue;
+      }
+      if (state.recheck) {
+        await checkTarget();
+        continue;
+      }
+      if (mayGoOn() && !stopped) {
+        await goOn();
+      }
+      const { running } = state;
+      if (running === undefined || stopped) {
+        await until(watching);
+        continue;
+      }
+      const dueAt = Math.min(
+        running.lastCheckinAt + settings.watchdogTimeoutMs,
+        running.deadlineAt,
+      );
+      const woken = await until(
+        watching,
+        () =>
+          mustStop(state) ||
+          state.recheck ||
+          mayGoOn() ||
+          state.running?.deadlineAt !== running.deadlineAt,
+        dueAt,
+        dueAt === running.deadlineAt ? 'deadline' : `watchdog until ${clock(dueAt)}`,
+      );
+      if (woken) {
+        continue;
+      }
+      if (Date.now() >= running.deadlineAt) {
+        stopped = await stop(run, 'deadline');
+        continue;
+      }
+      const probe = await host.probeRun.executeWithOptions(
+        { summary: 'when was the last check-in?' },
+        [run],
+      );
+      if (probe.state === 'alive') {
+        apply({ type: 'probed', lastCheckinAt: probe.lastCheckinAt });
+        if (Date.now() < probe.lastCheckinAt + settings.watchdogTimeoutMs) {
+          continue;
+        }
+      }
+      // `ended`: the watch is about to say so, and stopping changes nothing.
+      stopped = await stop(run, 'watchdog');
+    }
+    apply({ type: 'ended', ...valueOf(watching) });
+  }
+
+  async function stop(
+    run: { issue: typeof issue; slug: string; run: number },
+    reason: 'watchdog' | 'deadline' | 'cancelled',
+  ): Promise<true> {
+    await hostActivities(theLife().hostId).stopRun.executeWithOptions(
+      { summary: `stop: ${reason}` },
+      [{ ...run, reason }],
+    );
+    return true;
+  }
+
+  async function freeze(life: Life): Promise<void> {
+    await hostActivities(life.hostId).freezeBottle.executeWithOptions(
+      { summary: `after run ${state.run}: ${state.lastEnd?.outcome ?? ''}` },
+      [{ issue, slug: life.slug }],
+    );
+    apply({ type: 'frozen' });
+    await recordPhase();
+    if (needsReport(state) && state.destroy === undefined) {
+      const input = {
+        issue,
+        slug: life.slug,
+        run: state.run,
+        pullRequest: state.pullRequest,
+      };
+      report(() =>
+        forge.reportRun.executeWithOptions({ summary: `say how run ${input.run} ended` }, [input]),
+      );
+    }
+  }
+
+  async function resume(): Promise<void> {
+    apply({ type: 'resuming' });
+    await recordPhase();
+  }
+
+  /** Until something happens, or comments have been gathered for long enough. */
+  async function wait(dueAt: number | undefined): Promise<void> {
+    const before = state;
+    const woken = await until(
+      undefined,
+      () => state !== before || mayGoOn(),
+      dueAt,
+      'gathering comments',
+    );
+    if (!woken) {
+      await resume();
+    } else if (state === before) {
+      await goOn();
+    }
+  }
+
+  async function destroy(life: Life): Promise<void> {
+    apply({ type: 'destroying' });
+    await recordPhase();
+    await hostActivities(life.hostId).destroyBottle.executeWithOptions(
+      { summary: state.destroy ?? 'nothing to keep' },
+      [{ issue, slug: life.slug }],
+    );
+    apply({ type: 'destroyed' });
+    await recordPhase();
+  }
+
+  async function recordPhase(): Promise<void> {
+    await records.recordPhase({
+      issue,
+      slug: theLife().slug,
+      phase: state.phase,
+      run: state.run,
+      lastSequence: state.lastSequence,
+      pullRequest: state.pullRequest,
+      outcome: state.lastEnd?.outcome,
+    });
+  }
+
+  function report(post: () => Promise<void>): void {
+    const posting: Promise<void> = post()
+      .catch((error: unknown) => log.error('a report was not posted', { error }))
+      .finally(() => reports.delete(posting));
+    reports.add(posting);
+  }
+
+  function quiet(): boolean {
+    return reports.size === 0 && allHandlersFinished();
+  }
+
+  function mayGoOn(): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    return quiet() && (continueAsNewSuggested || historyLength > settings.continueAsNewAfter);
+  }
+
+  /** The same life in a new execution: short history, same state. */
+  async function goOn(): Promise<never> {
+    return await continueAsNew<typeof issueWorkflow>({ ...input, carried: state });
+  }
+
+  /** Another life in a new execution: atomically, so that no event falls in between. */
+  async function beginAgain(because: BeginCause): Promise<never> {
+    const { lastSequence, timeline } = state;
+    return await continueAsNew<typeof issueWorkflow>({
+      ...input,
+      carried: beginState(issue, Date.now(), { cause: because, lastSequence, timeline }),
+    });
+  }
+
+  function theLife(): Life {
+    if (state.life === undefined) {
+      throw new Error('no life has begun');
+    }
+    return state.life;
+  }
+}
+
+function refuse(state: IssueState, command: CommandName | 'extend'): void {
+  const reason = refusal(state, command);
+  if (reason !== undefined) {
+    throw ApplicationFailure.nonRetryable(reason, commandRefused);
+  }
+}
+
+/** Search attributes: what a list of workflows shows and filters by. */
+function publish(state: IssueState): void {
+  upsertSearchAttributes([
+    { key: searchAttributes.phase, value: state.phase },
+    { key: searchAttributes.pullRequest, value: state.pullRequest ?? null },
+    { key: searchAttributes.agent, value: state.life?.agent ?? null },
+    { key: searchAttributes.host, value: state.life?.hostId ?? null },
+    { key: searchAttributes.outcome, value: state.lastEnd?.outcome ?? null },
+  ]);
+}
+
+/** The current details in Temporal's UI, as Markdown. */
+function details(state: IssueState): string {
+  const { life } = state;
+  const lines = [
+    `**${state.phase}** since ${new Date(state.since).toISOString()}`,
+    life === undefined ? '' : `[${formatIssue(state.issue)}: ${life.title}](${life.url})`,
+    life === undefined ? '' : `agent \`${life.agent}\`, bottle \`${life.slug}\`, run ${state.run}`,
+    state.pullRequest === undefined ? '' : `pull request #${state.pullRequest}`,
+    state.held ? 'the agent label or the assignee is away' : '',
+    ...state.timeline
+      .slice(-12)
+      .map(({ at, text }) => `- ${new Date(at).toISOString().slice(11, 19)} ${text}`),
+  ];
+  return lines.filter((line) => line !== '').join('\n\n');
+}
+
+function clock(at: number): string {
+  return `${new Date(at).toISOString().slice(11, 16)} UTC`;
+}
+
+type Settled<T> =
+  | { state: 'pending' }
+  | { state: 'resolved'; value: T }
+  | { state: 'rejected'; error: unknown };
+
+/** A promise whose state can be asked for. */
+function settled<T>(promise: Promise<T>): Settled<T> {
+  const watched = { state: 'pending' } as Settled<T>;
+  promise.then(
+    (value) => Object.assign(watched, { state: 'resolved', value }),
+    (error: unknown) => Object.assign(watched, { state: 'rejected', error }),
+  );
+  return watched;
+}
+
+function valueOf<T>(promise: Settled<T>): T {
+  if (promise.state !== 'resolved') {
+    throw promise.state === 'rejected' ? promise.error : new Error('not settled');
+  }
+  return promise.value;
+}
+
+/**
+ * Waits for a promise to settle or `other` to become true, at most until `dueAt`. False when the time came first.
+ * @param summary of the timer, in Temporal's UI
+ */
+async function until(
+  promise: Settled<unknown> | undefined,
+  other: () => boolean = () => false,
+  dueAt?: number,
+  summary?: string,
+): Promise<boolean> {
+  const done = (): boolean => (promise !== undefined && promise.state !== 'pending') || other();
+  if (dueAt === undefined) {
+    await condition(done);
+    return true;
+  }
+  const remaining = dueAt - Date.now();
+  if (done() || remaining <= 0) {
+    return done();
+  }
+  return await condition(done, remaining, summary === undefined ? {} : { summary });
+}
+
+/** What an activity failed of: its type as the activity named it, and its message. */
+function failureOf(promise: Settled<unknown>): { type: string | undefined; message: string } {
+  const error = promise.state === 'rejected' ? promise.error : undefined;
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return {
+    type: cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined,
+    message: cause instanceof Error ? cause.message : String(cause),
+  };
+}
