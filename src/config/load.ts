@@ -1,0 +1,206 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '../domain/errors.ts';
+import { settings, tomlKey, type Settings } from './schema.ts';
+import {
+  findUnknownNames,
+  readSettings,
+  readSettingsFile,
+  requireSetting,
+  type Environment,
+  type Flags,
+  type Sources,
+} from './sources.ts';
+import { loadTemporalConfig, type TemporalConfig } from './temporal.ts';
+
+/** What `orchestrator run` works with. Durations in milliseconds, paths absolute. */
+export interface Config {
+  readonly dataDirectory: string;
+  readonly databaseFile: string;
+  readonly apiTokenFile: string;
+  readonly forge: {
+    readonly org: string;
+    /** Ends in `/api/v1`, without a slash behind it. */
+    readonly apiUrl: string;
+    readonly token: string;
+  };
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly publicUrl: string | undefined;
+    /** Undefined: unsigned deliveries are accepted, because somebody asked for that. */
+    readonly webhookSecret: string | undefined;
+  };
+  readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
+  readonly maxBottles: number;
+  readonly logLevel: Settings['logLevel'];
+  readonly temporal: TemporalConfig;
+}
+
+export interface LoadOptions {
+  /** `--config`: it must exist. Without it, `orchestrator.toml` in the data directory, if there is one. */
+  readonly configFile?: string;
+  /** `--insecure-webhooks` */
+  readonly insecureWebhooks?: boolean;
+}
+
+/** What a command needs that speaks to a running orchestrator. */
+export interface ClientConfig {
+  /** Base address, without a slash at its end. */
+  readonly url: string;
+  /** Undefined: it is in `apiTokenFile`, if the orchestrator runs on this machine. */
+  readonly token: string | undefined;
+  readonly apiTokenFile: string;
+}
+
+export interface ClientLoadOptions {
+  readonly configFile?: string;
+  /** `--url` */
+  readonly url?: string;
+  /** `--token-file` */
+  readonly tokenFile?: string;
+}
+
+/** The environment of this process. Nothing else reads it. */
+export function environment(): Environment {
+  return process.env;
+}
+
+/**
+ * Reads all settings of the orchestrator. Command line, environment, `orchestrator.toml`, default: the first that
+ * has one wins.
+ * @throws ConfigError with one line per problem: the key, what is wrong with its value, the accepted form
+ */
+export function loadConfig(environment: Environment, options: LoadOptions = {}): Config {
+  const flags: Flags = options.insecureWebhooks
+    ? { insecureWebhooks: { flag: '--insecure-webhooks', text: 'true' } }
+    : {};
+  const { sources, dataDirectory } = openSources(environment, flags, options.configFile);
+  const values = readSettings(
+    [
+      'forgeApi',
+      'forgeToken',
+      'forgeOrg',
+      'webhookSecret',
+      'insecureWebhooks',
+      'host',
+      'port',
+      'publicUrl',
+      'maxBottles',
+      'watchdogTimeoutMs',
+      'runDeadlineMs',
+      'commentDebounceMs',
+      'logLevel',
+    ],
+    sources,
+  );
+  const temporal = loadTemporalConfig(environment, sources.problems);
+  requireSetting('forgeApi', values.forgeApi, sources);
+  requireSetting('forgeToken', values.forgeToken, sources);
+  if (values.insecureWebhooks === false) {
+    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
+    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
+  }
+  throwProblems(sources);
+  // Without a problem every setting with a default, and every required one, has a value.
+  const known = values as Settings & { forgeApi: string; forgeToken: string };
+  return {
+    ...wellKnownFiles(dataDirectory),
+    forge: { org: known.forgeOrg, apiUrl: known.forgeApi, token: known.forgeToken },
+    server: {
+      host: known.host,
+      port: known.port,
+      publicUrl: known.publicUrl,
+      webhookSecret: known.webhookSecret,
+    },
+    lifecycle: {
+      watchdogTimeoutMs: known.watchdogTimeoutMs,
+      runDeadlineMs: known.runDeadlineMs,
+      commentDebounceMs: known.commentDebounceMs,
+    },
+    maxBottles: known.maxBottles,
+    logLevel: known.logLevel,
+    temporal: temporal as TemporalConfig,
+  };
+}
+
+/**
+ * Reads the settings of the command line alone: a secret of the orchestrator that this user may not read is not
+ * in the way.
+ * @throws ConfigError as `loadConfig` does
+ */
+export function loadClientConfig(
+  environment: Environment,
+  options: ClientLoadOptions = {},
+): ClientConfig {
+  const flags: Flags = {
+    ...(options.url !== undefined && { url: { flag: '--url', text: options.url } }),
+    ...(options.tokenFile !== undefined && {
+      token: { flag: '--token-file', file: options.tokenFile },
+    }),
+  };
+  const { sources, dataDirectory } = openSources(environment, flags, options.configFile);
+  const values = readSettings(['host', 'port', 'url', 'token'], sources);
+  throwProblems(sources);
+  const { apiTokenFile } = wellKnownFiles(dataDirectory);
+  return {
+    url: values.url ?? localUrl(values.host as string, values.port as number),
+    token: values.token,
+    apiTokenFile,
+  };
+}
+
+/** The data directory says where the file is, unless `--config` does: so it is settled first. */
+function openSources(
+  environment: Environment,
+  flags: Flags,
+  configFile: string | undefined,
+): { sources: Sources; dataDirectory: string } {
+  const problems: string[] = [];
+  const named = configFile === undefined ? undefined : readSettingsFile(configFile, problems);
+  const before: Sources = { flags, environment, file: named, problems, faulty: new Set() };
+  const { dataDirectory: written } = readSettings(['dataDirectory'], before);
+  if (written === undefined) {
+    throw new ConfigError(problems.join('\n'));
+  }
+  const dataDirectory = resolve(written.replace(/^~(?=\/|$)/, homeOf(environment)));
+  const inDirectory = join(dataDirectory, 'orchestrator.toml');
+  const file =
+    configFile === undefined && existsSync(inDirectory)
+      ? readSettingsFile(inDirectory, problems)
+      : named;
+  const key = tomlKey(settings.dataDirectory.variable);
+  if (configFile === undefined && file?.table[key] !== undefined) {
+    problems.push(
+      `${key} in ${file.path}: cannot be said by the file that lies there. Accepted: ${settings.dataDirectory.variable}, or a file given with --config.`,
+    );
+  }
+  const sources: Sources = { ...before, file };
+  findUnknownNames(sources);
+  return { sources, dataDirectory };
+}
+
+function homeOf(environment: Environment): string {
+  return environment['HOME'] || homedir();
+}
+
+function wellKnownFiles(dataDirectory: string) {
+  return {
+    dataDirectory,
+    databaseFile: join(dataDirectory, 'orchestrator.db'),
+    apiTokenFile: join(dataDirectory, 'api-token'),
+  };
+}
+
+function throwProblems(sources: Sources): void {
+  if (sources.problems.length > 0) {
+    throw new ConfigError(sources.problems.join('\n'));
+  }
+}
+
+/** All addresses of a machine are no address to connect to. */
+function localUrl(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,219 @@
+import { z } from 'zod';
+import { durationForm, parseDuration } from './duration.ts';
+
+/** One setting: everything the loader, its error messages and the reference need to know. */
+export interface Setting {
+  /**
+   * Name of the environment variable. The key in `orchestrator.toml` is the same in lower case, without
+   * `orchestrator_`. A secret may be given as a file instead: `<NAME>_FILE`.
+   */
+  readonly variable: string;
+  readonly description: string;
+  /** The accepted form, as a phrase. */
+  readonly form: string;
+  /** As a user would write it; without one the setting may be absent. */
+  readonly default?: string;
+  /** Never in an error message, and in the file only as the name of another file. */
+  readonly secret?: true;
+  /** From the text as written to the value; its messages say what is wrong with the text. */
+  readonly schema: z.ZodType<unknown, string>;
+}
+
+const yearMs = 365 * 86_400_000;
+
+function duration(minimumMs: number) {
+  return z.string().transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms === undefined) {
+      context.addIssue('is not a duration');
+      return z.NEVER;
+    }
+    if (ms < minimumMs || ms > yearMs) {
+      context.addIssue(ms < minimumMs ? 'is too short' : 'is longer than a year');
+      return z.NEVER;
+    }
+    return ms;
+  });
+}
+
+function wholeNumber(minimum: number, maximum: number) {
+  return z
+    .string()
+    .refine(
+      (text) => /^\d{1,9}$/.test(text) && Number(text) >= minimum && Number(text) <= maximum,
+      {
+        error: `is not a whole number from ${minimum} to ${maximum}`,
+      },
+    )
+    .transform(Number);
+}
+
+/** An http or https address without credentials, query or fragment; given without a slash at its end. */
+function webAddress(path?: { readonly end: string; readonly problem: string }) {
+  return z.string().transform((text, context) => {
+    const url = URL.parse(text);
+    const problem =
+      url === null || !/^https?:$/.test(url.protocol)
+        ? 'is not an http:// or https:// address'
+        : url.username !== '' || url.password !== ''
+          ? 'holds a user name or password'
+          : url.search !== '' || url.hash !== ''
+            ? 'holds a query or a fragment'
+            : path !== undefined && !url.pathname.replace(/\/+$/, '').endsWith(path.end)
+              ? path.problem
+              : undefined;
+    if (url === null || problem !== undefined) {
+      context.addIssue(problem ?? '');
+      return z.NEVER;
+    }
+    return url.href.replace(/\/+$/, '');
+  });
+}
+
+const secretText = z
+  .string()
+  .min(1, { error: 'is empty' })
+  .refine((text) => !/\p{Cc}/u.test(text), {
+    error: 'holds a control character (a line break, say)',
+  });
+
+const httpToken = secretText.refine((text) => /^[\x21-\x7e]+$/.test(text), {
+  error: 'holds characters that no token has',
+});
+
+/** All settings, in the order of the reference. */
+export const settings = {
+  forgeApi: {
+    variable: 'FORGE_GITEA_API',
+    description: "Address of Gitea's API.",
+    form: 'an http(s) address that ends in /api/v1, such as https://gitea.example.com/api/v1',
+    schema: webAddress({ end: '/api/v1', problem: 'does not end in /api/v1' }),
+  },
+  forgeToken: {
+    variable: 'FORGE_TOKEN',
+    description:
+      "Access token of the orchestrator's account on the forge. It stays with the orchestrator; no bottle sees it.",
+    form: 'the token as the forge shows it',
+    secret: true,
+    schema: httpToken,
+  },
+  forgeOrg: {
+    variable: 'FORGE_ORG',
+    description: 'An issue is a target when one of its assignees is a member of this org.',
+    form: 'the name of an org: letters, digits, dots, dashes, underscores',
+    default: 'bot-bottle',
+    schema: z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, { error: 'is not the name of an org' }),
+  },
+  webhookSecret: {
+    variable: 'FORGE_WEBHOOK_SECRET',
+    description: 'Secret with which the forge signs its deliveries.',
+    form: 'any text on one line, the same as in the webhook on the forge',
+    secret: true,
+    schema: secretText,
+  },
+  insecureWebhooks: {
+    variable: 'ORCHESTRATOR_INSECURE_WEBHOOKS',
+    description:
+      'Accept unsigned deliveries: whoever reaches the port can start agents. For experiments only.',
+    form: 'true or false',
+    default: 'false',
+    schema: z
+      .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
+      .transform((text) => text === 'true' || text === '1'),
+  },
+  host: {
+    variable: 'FORGE_WEBHOOK_HOST',
+    description: 'Address on which webhooks and the API are served.',
+    form: 'a host name or an IP address of this machine; 0.0.0.0 and :: for all of them',
+    default: '127.0.0.1',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9.:_-]+$/, { error: 'is not a host name or an IP address' }),
+  },
+  port: {
+    variable: 'FORGE_WEBHOOK_PORT',
+    description: 'Port on which webhooks and the API are served.',
+    form: 'a whole number from 1 to 65535',
+    default: '8477',
+    schema: wholeNumber(1, 65535),
+  },
+  publicUrl: {
+    variable: 'ORCHESTRATOR_PUBLIC_URL',
+    description: 'Where people reach the orchestrator: comments on the forge link there.',
+    form: 'an http(s) address, such as https://orchestrator.example.com',
+    schema: webAddress(),
+  },
+  maxBottles: {
+    variable: 'MAX_BOTTLES',
+    description: 'How many bottles run at once on this host; further issues wait as queued.',
+    form: 'a whole number from 1 to 1000',
+    default: '2',
+    schema: wholeNumber(1, 1000),
+  },
+  watchdogTimeoutMs: {
+    variable: 'FORGE_WATCHDOG_TIMEOUT',
+    description: 'Silence of an agent after which its bottle is frozen.',
+    form: durationForm,
+    default: '1800',
+    schema: duration(1000),
+  },
+  runDeadlineMs: {
+    variable: 'RUN_DEADLINE',
+    description: 'Longest run, however lively, counted from its start.',
+    form: durationForm,
+    default: '4h',
+    schema: duration(1000),
+  },
+  commentDebounceMs: {
+    variable: 'COMMENT_DEBOUNCE',
+    description: 'How long the first comment waits for others, so that one run reads them all.',
+    form: durationForm,
+    default: '10s',
+    schema: duration(0),
+  },
+  dataDirectory: {
+    variable: 'ORCHESTRATOR_DATA_DIR',
+    description: 'Where everything lies: the database, bottles, manifests, the API token.',
+    form: 'a path; ~ is your home directory',
+    default: '~/.bot-bottle',
+    schema: z.string().refine((text) => !text.includes('\0'), { error: 'is not a path' }),
+  },
+  logLevel: {
+    variable: 'ORCHESTRATOR_LOG_LEVEL',
+    description: 'Least severe level that is logged.',
+    form: 'trace, debug, info, warn, error, fatal or silent',
+    default: 'info',
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'is not a log level',
+    }),
+  },
+  url: {
+    variable: 'ORCHESTRATOR_URL',
+    description:
+      'Where the command line finds the orchestrator; without it, on this machine at FORGE_WEBHOOK_PORT.',
+    form: 'an http(s) address, such as https://orchestrator.example.com',
+    schema: webAddress(),
+  },
+  token: {
+    variable: 'ORCHESTRATOR_TOKEN',
+    description:
+      "Token with which the command line speaks to the orchestrator's API; without it, the data directory's api-token.",
+    form: 'the content of the file api-token in the data directory of the orchestrator',
+    secret: true,
+    schema: httpToken,
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+
+/** The values the settings have, after their schemas. */
+export type Settings = {
+  readonly [Name in SettingName]: (typeof settings)[Name] extends { readonly default: string }
+    ? z.output<(typeof settings)[Name]['schema']>
+    : z.output<(typeof settings)[Name]['schema']> | undefined;
+};
+
+/** The setting's key in `orchestrator.toml`. */
+export function tomlKey(variable: string): string {
+  return variable.toLowerCase().replace(/^orchestrator_/, '');
+}
