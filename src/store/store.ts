@@ -1,3 +1,4 @@
+import type { CommentVerdict } from '../domain/comment-verdict.ts';
 import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
@@ -30,6 +31,7 @@ export interface DeliveryStore {
   setAside(sequence: number, reason: string): Promise<void>;
   /** A passing error: stays first of its issue, tried again at `dueAt`. */
   postpone(sequence: number, reason: string, dueAt: number): Promise<void>;
+  /** Newest first. */
   list(filter: { state?: DeliveryState; limit: number }): Promise<readonly Delivery[]>;
 }
 
@@ -67,29 +69,39 @@ export interface Delivery {
 
 /** Names change, ids stay: workflow ids are made of the first-seen name. */
 export interface RepositoryStore {
-  /** Records the repository as it is named now, and gives it with its first-seen name. */
+  /**
+   * Records the repository as it is named now, and gives it with its first-seen name. Where another repository was
+   * first seen under that name (renamed or deleted since), it is `name~2`, `name~3`, …: good for a workflow's id and
+   * as a key, while forges are asked by the current name.
+   */
   see(current: RepositoryRef): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef }>;
   byId(
     forgeHost: string,
     id: number,
   ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
-  /** By any name it is or was first known under. */
+  /** By any name it is or was first known under, the present one first; letter case does not matter. */
   byName(
     owner: string,
     name: string,
   ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
 }
 
-/** The table `forge_state`: one row per issue, that of its newest life; and what lives leave behind. */
+/**
+ * The table `forge_state`: one row per issue, that of its newest life; and what lives leave behind. An issue is named
+ * by its repository's first-seen name, here and in `RunStore`.
+ */
 export interface IssueStore {
-  /** Creates or replaces the row when a life begins. */
+  /** Creates or replaces the row when a life begins: `queued`, run 0. `lastSequence` is kept across lives. */
   beginLife(record: NewLife): Promise<void>;
-  /** Idempotent. Changes only the given fields; a change of phase sets `since`. */
+  /**
+   * Idempotent. Changes only the given fields; a change of phase sets `since`; `lastCheckinAt` and `lastSequence` only
+   * grow. Without a row nothing happens.
+   */
   update(issue: IssueRef, change: IssueChange): Promise<void>;
   read(issue: IssueRef): Promise<IssueRecord | undefined>;
   bySlug(slug: string): Promise<IssueRecord | undefined>;
   all(): Promise<readonly IssueRecord[]>;
-  /** An event found the issue to be no target: a later target may begin another life. */
+  /** An event found the issue to be no target: a later target may begin another life. The first time stays. */
   markUntargeted(issue: IssueRef, at: number): Promise<void>;
   /** Since when, or undefined when a life has begun since or it never was. */
   untargetedSince(issue: IssueRef): Promise<number | undefined>;
@@ -146,16 +158,13 @@ export interface CommentStore {
   /** Ids the orchestrator or one of its agents posted. */
   recordOwn(repositoryId: number, id: number): Promise<void>;
   isOwn(repositoryId: number, id: number): Promise<boolean>;
-  isKnown(repositoryId: number, kind: CommentKind, id: number): Promise<boolean>;
+  /** Sequence number of the delivery that recorded it: a delivery that is handled again knows its own comments. */
+  recordedBy(repositoryId: number, kind: CommentKind, id: number): Promise<number | undefined>;
   /** Accepted and read by no run yet, or taken by this very run before; oldest first. Marks them as read by it. */
   takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
   /** Gives back what a run took that never began. */
   giveBack(slug: string, run: number): Promise<void>;
 }
-
-export type CommentVerdict =
-  | { readonly counts: true }
-  | { readonly counts: false; readonly reason: string };
 
 export interface NewComment {
   /** The issue it belongs to; for a comment below a PR, the issue of the PR's branch. */
@@ -179,7 +188,7 @@ export interface CommentRecord {
 
 /** The provenance of each run, unsigned as yet, and its prompt. */
 export interface RunStore {
-  /** Idempotent by (slug, run); the latest call before the agent starts wins. */
+  /** Idempotent by (slug, run); the latest call before the agent starts wins, also over an end without a start. */
   prepare(run: NewRun): Promise<void>;
   started(slug: string, run: number, at: number): Promise<void>;
   /** The first end stays. */
@@ -219,7 +228,10 @@ export interface RunRecord extends Omit<NewRun, 'prompt'> {
 
 /** The op log as relayed from the journals. */
 export interface OperationStore {
-  /** Unique on (slug, run, sequence): a repeated row changes nothing. Rows and the cursor in one transaction. */
+  /**
+   * Unique on (slug, run, sequence): a repeated row changes nothing. Rows and the cursor in one transaction.
+   * @throws Error when a sequence number is missing before or among them; then nothing is appended
+   */
   append(slug: string, run: number, operations: readonly Operation[]): Promise<void>;
   /** The cursor: the last sequence number appended; 0 for none. */
   lastSequence(slug: string, run: number): Promise<number>;

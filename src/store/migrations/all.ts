@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely/migration';
+import { firstSchema } from './0001-first-schema.ts';
+
+/** Every migration by its name, in the order of the names. One that was released is never changed. */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first-schema': firstSchema,
+};

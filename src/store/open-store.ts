@@ -1,0 +1,130 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { Kysely, SqliteAdapter, SqliteDialect, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { ConfigError } from '../domain/errors.ts';
+import { commentStore } from './comments.ts';
+import { deliveryStore } from './deliveries.ts';
+import { issueStore } from './issues.ts';
+import { migrations } from './migrations/all.ts';
+import { operationStore } from './operations.ts';
+import { repositoryStore } from './repositories.ts';
+import { runStore } from './runs.ts';
+import type { Schema } from './schema.ts';
+import type { Store } from './store.ts';
+
+/** A wait for a lock blocks the whole process, heartbeats too, so it is short. */
+const busyTimeoutMs = 2_000;
+
+/**
+ * Opens the database at `path`, made with its directory when absent (modes 0600 and 0700), and brings its schema up to
+ * date: all of the missing migrations, or none.
+ * @throws ConfigError when the file is damaged, locked, not accessible, or of a newer version of the program
+ */
+export async function openStore(path: string): Promise<Store> {
+  const database = connect(path);
+  const db = new Kysely<Schema>({ dialect: new TransactionalDdlDialect({ database }) });
+  try {
+    await refuseNewerSchema(db, path);
+    const { error } = await new Migrator({
+      db,
+      provider: { getMigrations: async () => migrations },
+    }).migrateToLatest();
+    if (error !== undefined) {
+      throw error;
+    }
+  } catch (error) {
+    database.close();
+    throw explained(path, error);
+  }
+  return {
+    deliveries: deliveryStore(db),
+    repositories: repositoryStore(db),
+    issues: issueStore(db),
+    comments: commentStore(db),
+    runs: runStore(db),
+    operations: operationStore(db),
+    close: () => db.destroy(),
+  };
+}
+
+/** Kysely leaves migrations without a transaction on SQLite, which rolls DDL back as well as any other. */
+class TransactionalDdlDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new (class extends SqliteAdapter {
+      override get supportsTransactionalDdl(): boolean {
+        return true;
+      }
+    })();
+  }
+}
+
+function connect(path: string): Database.Database {
+  let database: Database.Database | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite gives its -wal and -shm files the mode of the database, so that has to be right before it opens it.
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+    database = new Database(path, { timeout: busyTimeoutMs });
+    setPragma(database, 'journal_mode', 'WAL', 'wal');
+    setPragma(database, 'synchronous', 'FULL', 2);
+    setPragma(database, 'foreign_keys', 'ON', 1);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw explained(path, error);
+  }
+}
+
+function setPragma(
+  database: Database.Database,
+  name: string,
+  value: string,
+  expected: string | number,
+): void {
+  database.pragma(`${name} = ${value}`);
+  const actual = database.pragma(name, { simple: true });
+  if (actual !== expected) {
+    throw new ConfigError(
+      `${database.name}: SQLite refuses ${name}=${value} (it stays ${String(actual)}), without which an acknowledged ` +
+        'delivery may be lost. Put the data directory on a local disk.',
+    );
+  }
+}
+
+async function refuseNewerSchema(db: Kysely<Schema>, path: string): Promise<void> {
+  const tables = await sql`select 1 from sqlite_schema where name = 'kysely_migration'`.execute(db);
+  if (tables.rows.length === 0) {
+    return;
+  }
+  const executed = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  const unknown = executed.rows.map((row) => row.name).filter((name) => !(name in migrations));
+  if (unknown.length > 0) {
+    throw new ConfigError(
+      `${path} was written by a newer version of the program: this one does not know the schema change ` +
+        `${unknown.join(', ')}. Run that version, or restore a copy made before the upgrade.`,
+    );
+  }
+}
+
+function explained(path: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const problem = problems.find(([pattern]) => pattern.test(code))?.[1];
+  return problem === undefined
+    ? error
+    : new ConfigError(`${path} ${problem} (${code})`, { cause: error });
+}
+
+const problems: readonly (readonly [RegExp, string])[] = [
+  [
+    /^SQLITE_(NOTADB|CORRUPT)/,
+    'is damaged or no SQLite database. Restore a copy, or move the file away to begin with an empty store.',
+  ],
+  [/^SQLITE_(BUSY|LOCKED)/, 'is locked by another program. Only the orchestrator may open it.'],
+  [
+    /^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|EEXIST)/,
+    'cannot be opened for writing. Check the path, and that this user owns it.',
+  ],
+];

@@ -1,0 +1,92 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Operation } from '../domain/operation.ts';
+import type { Schema } from './schema.ts';
+import type { OperationStore } from './store.ts';
+
+/** Bounds one statement's parameters; all of an `append` is one transaction whatever its length. */
+const rowsPerStatement = 500;
+
+/**
+ * The cursor is the highest sequence number among the rows themselves: the two cannot disagree.
+ */
+export function operationStore(db: Kysely<Schema>): OperationStore {
+  async function lastSequence(source: Kysely<Schema>, slug: string, run: number): Promise<number> {
+    const row = await source
+      .selectFrom('operations')
+      .select((select) => select.fn.max<number | null>('sequence').as('last'))
+      .where('slug', '=', slug)
+      .where('run', '=', run)
+      .executeTakeFirst();
+    return row?.last ?? 0;
+  }
+
+  return {
+    async append(slug, run, operations) {
+      await db.transaction().execute(async (transaction) => {
+        const last = await lastSequence(transaction, slug, run);
+        const fresh = operations.filter(({ sequence }) => sequence > last);
+        for (const [index, { sequence }] of fresh.entries()) {
+          if (sequence !== last + index + 1) {
+            throw new Error(
+              `the op log of ${slug}, run ${run} ends at ${last + index}: operation ${sequence} would leave a gap`,
+            );
+          }
+        }
+        for (let start = 0; start < fresh.length; start += rowsPerStatement) {
+          await transaction
+            .insertInto('operations')
+            .values(
+              fresh
+                .slice(start, start + rowsPerStatement)
+                .map((operation) => toRow(slug, run, operation)),
+            )
+            .execute();
+        }
+      });
+    },
+
+    lastSequence: (slug, run) => lastSequence(db, slug, run),
+
+    async ofSlug(slug) {
+      const rows = await db
+        .selectFrom('operations')
+        .selectAll()
+        .where('slug', '=', slug)
+        .orderBy('run')
+        .orderBy('sequence')
+        .execute();
+      return rows.map(toOperation);
+    },
+  };
+}
+
+function toRow(slug: string, run: number, operation: Operation) {
+  return {
+    slug,
+    run,
+    sequence: operation.sequence,
+    at: operation.at,
+    operation: operation.operation,
+    target: operation.target,
+    arguments_digest: operation.argumentsDigest,
+    arguments_short: operation.argumentsShort,
+    outcome: operation.outcome,
+    reason: operation.reason ?? null,
+    duration_ms: operation.durationMs,
+  };
+}
+
+function toOperation(row: Selectable<Schema['operations']>): Operation & { readonly run: number } {
+  return {
+    run: row.run,
+    sequence: row.sequence,
+    at: row.at,
+    operation: row.operation,
+    target: row.target,
+    argumentsDigest: row.arguments_digest,
+    argumentsShort: row.arguments_short,
+    outcome: row.outcome,
+    ...(row.reason !== null && { reason: row.reason }),
+    durationMs: row.duration_ms,
+  };
+}

@@ -1,0 +1,168 @@
+import { sql, type Kysely, type Selectable } from 'kysely';
+import { issueKey, toIssueRef } from './issues.ts';
+import type { Flag, Schema } from './schema.ts';
+import type { RunRecord, RunStore } from './store.ts';
+
+export function runStore(db: Kysely<Schema>): RunStore {
+  return {
+    async prepare(run) {
+      const row = {
+        slug: run.slug,
+        run: run.run,
+        ...issueKey(run.issue),
+        forge_host: run.issue.repository.forgeHost,
+        repository_id: run.issue.repository.id,
+        life: run.life,
+        agent_name: run.agentName,
+        bottle_names: JSON.stringify(run.bottleNames),
+        backend_name: run.backendName,
+        host_id: run.hostId,
+        prompt: run.prompt,
+        prompt_digest: run.promptDigest,
+        cause: run.cause,
+        prepared_at: Date.now(),
+        ended_at: null,
+        outcome: null,
+        exit_code: null,
+        reason: null,
+        done_status: null,
+        done_summary: null,
+        watchdog_fired: 0 as const,
+      };
+      await db
+        .insertInto('runs')
+        .values(row)
+        .onConflict((conflict) =>
+          conflict
+            .columns(['slug', 'run'])
+            .doUpdateSet(row)
+            // Also a run that ended without having begun is prepared again under its number.
+            .where('runs.started_at', 'is', null),
+        )
+        .execute();
+    },
+
+    async started(slug, run, at) {
+      await db
+        .updateTable('runs')
+        .set({ started_at: at })
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .where('started_at', 'is', null)
+        .execute();
+    },
+
+    async ended(slug, run, end) {
+      await db
+        .updateTable('runs')
+        .set((row) => ({
+          ended_at: end.endedAt,
+          started_at: row.fn.coalesce('started_at', row.val(end.startedAt ?? null)),
+          outcome: end.outcome,
+          exit_code: end.exitCode ?? null,
+          reason: end.reason ?? null,
+          done_status: row.fn.coalesce('done_status', row.val(end.done?.status ?? null)),
+          done_summary: row.fn.coalesce('done_summary', row.val(end.done?.summary ?? null)),
+          watchdog_fired: sql<Flag>`${end.outcome === 'watchdog' ? 1 : 0}`,
+        }))
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .where('ended_at', 'is', null)
+        .execute();
+    },
+
+    async done(slug, run, status, summary) {
+      await db
+        .updateTable('runs')
+        .set({ done_status: status, done_summary: summary })
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .where('done_status', 'is', null)
+        .execute();
+    },
+
+    async read(slug, run) {
+      const row = await db
+        .selectFrom('runs')
+        .select(recordColumns)
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .executeTakeFirst();
+      return row === undefined ? undefined : toRecord(row);
+    },
+
+    async ofIssue(issue) {
+      const rows = await db
+        .selectFrom('runs')
+        .select(recordColumns)
+        .where((where) => where.and(issueKey(issue)))
+        .orderBy('life')
+        .orderBy('run')
+        .execute();
+      return rows.map(toRecord);
+    },
+
+    async prompt(slug, run) {
+      const row = await db
+        .selectFrom('runs')
+        .select('prompt')
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .executeTakeFirst();
+      return row?.prompt;
+    },
+  };
+}
+
+/** All but the prompt, which may be long. */
+const recordColumns = [
+  'slug',
+  'run',
+  'owner',
+  'repo',
+  'issue_number',
+  'forge_host',
+  'repository_id',
+  'life',
+  'agent_name',
+  'bottle_names',
+  'backend_name',
+  'host_id',
+  'prompt_digest',
+  'cause',
+  'prepared_at',
+  'started_at',
+  'ended_at',
+  'outcome',
+  'exit_code',
+  'reason',
+  'done_status',
+  'done_summary',
+  'watchdog_fired',
+] as const satisfies readonly (keyof Schema['runs'])[];
+
+function toRecord(
+  row: Pick<Selectable<Schema['runs']>, (typeof recordColumns)[number]>,
+): RunRecord {
+  return {
+    issue: toIssueRef(row),
+    slug: row.slug,
+    life: row.life,
+    run: row.run,
+    agentName: row.agent_name,
+    bottleNames: JSON.parse(row.bottle_names) as string[],
+    backendName: row.backend_name,
+    hostId: row.host_id,
+    promptDigest: row.prompt_digest,
+    cause: row.cause,
+    preparedAt: row.prepared_at,
+    startedAt: row.started_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+    outcome: row.outcome ?? undefined,
+    exitCode: row.exit_code ?? undefined,
+    reason: row.reason ?? undefined,
+    doneStatus: row.done_status ?? undefined,
+    doneSummary: row.done_summary ?? undefined,
+    watchdogFired: row.watchdog_fired === 1,
+  };
+}

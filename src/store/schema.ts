@@ -1,0 +1,128 @@
+import type { Generated } from 'kysely';
+import type { CommentKind } from '../domain/issue.ts';
+import type { Operation, OperationName } from '../domain/operation.ts';
+import type { DoneStatus, Outcome, Phase, Status } from '../domain/run.ts';
+import type { DeliveryState } from './store.ts';
+
+/** The tables as SQLite holds them: times are epoch milliseconds, booleans 0 or 1, lists JSON. */
+export interface Schema {
+  readonly deliveries: DeliveriesTable;
+  readonly repositories: RepositoriesTable;
+  readonly forge_state: ForgeStateTable;
+  readonly untargeted_issues: IssueKey & { readonly since: number };
+  readonly comments: CommentsTable;
+  readonly own_comments: { readonly repository_id: number; readonly id: number };
+  readonly runs: RunsTable;
+  readonly operations: OperationsTable;
+}
+
+export type Flag = 0 | 1;
+
+interface IssueKey {
+  readonly owner: string;
+  readonly repo: string;
+  readonly issue_number: number;
+}
+
+interface DeliveriesTable {
+  readonly sequence: Generated<number>;
+  readonly digest: string;
+  readonly delivery_id: string;
+  readonly event: string;
+  readonly order_key: string;
+  readonly headers: string;
+  readonly body: Uint8Array;
+  readonly received_at: number;
+  readonly state: DeliveryState;
+  readonly reason: string | null;
+  readonly attempts: Generated<number>;
+  readonly due_at: number;
+}
+
+interface RepositoriesTable {
+  readonly forge_host: string;
+  readonly id: number;
+  readonly first_owner: string;
+  readonly first_name: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly named_at: number;
+}
+
+interface ForgeStateTable extends IssueKey {
+  readonly slug: string;
+  readonly agent_name: string;
+  readonly bottle_names: string;
+  readonly backend_name: string;
+  readonly agent_git_user: string;
+  readonly pr_number: number | null;
+  readonly status: Status | null;
+  readonly last_checkin_at: number | null;
+  readonly forge_host: string;
+  readonly repository_id: number;
+  readonly workflow_id: string;
+  readonly life: number;
+  readonly title: string;
+  readonly url: string;
+  readonly branch: string;
+  readonly began_at: number;
+  readonly phase: Phase;
+  readonly since: number;
+  readonly pr_merged: Flag;
+  readonly outcome: Outcome | null;
+  readonly run: number;
+  readonly last_sequence: Generated<number>;
+  readonly attention: string | null;
+}
+
+interface CommentsTable {
+  readonly repository_id: number;
+  readonly kind: CommentKind;
+  readonly id: number;
+  readonly issue_number: number;
+  readonly on_number: number;
+  readonly author: string;
+  readonly sequence: number;
+  readonly counts: Flag;
+  readonly reason: string | null;
+  readonly read_by_slug: string | null;
+  readonly read_by_run: number | null;
+}
+
+interface RunsTable extends IssueKey {
+  readonly slug: string;
+  readonly run: number;
+  readonly forge_host: string;
+  readonly repository_id: number;
+  readonly life: number;
+  readonly agent_name: string;
+  readonly bottle_names: string;
+  readonly backend_name: string;
+  readonly host_id: string;
+  readonly prompt: string;
+  readonly prompt_digest: string;
+  readonly cause: string;
+  readonly prepared_at: number;
+  readonly started_at: number | null;
+  readonly ended_at: number | null;
+  readonly outcome: Outcome | null;
+  readonly exit_code: number | null;
+  readonly reason: string | null;
+  readonly done_status: DoneStatus | null;
+  readonly done_summary: string | null;
+  readonly watchdog_fired: Flag;
+}
+
+interface OperationsTable {
+  readonly slug: string;
+  readonly run: number;
+  readonly sequence: number;
+  readonly at: number;
+  readonly operation: OperationName;
+  readonly target: string;
+  readonly arguments_digest: string;
+  readonly arguments_short: string;
+  readonly outcome: Operation['outcome'];
+  readonly reason: string | null;
+  readonly duration_ms: number;
+}
