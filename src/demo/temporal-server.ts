@@ -1,0 +1,118 @@
+import { dirname } from 'node:path';
+import { Connection } from '@temporalio/client';
+import type { SearchAttributeType } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { freePort, requireFreePort } from './free-port.ts';
+import { startServerProcess } from './server-process.ts';
+
+const NAMESPACE = 'default';
+
+const indexedValueTypes = proto.temporal.api.enums.v1.IndexedValueType;
+
+/** First in, first out holds within one partition only. */
+const DYNAMIC_CONFIG = [
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
+];
+
+export interface TemporalServerOptions {
+  /** From `ensureTemporal`. */
+  readonly binary: string;
+  /** Of the gRPC frontend; a free one unless given. */
+  readonly port?: number;
+  /** Of the web UI; a free one unless given. */
+  readonly uiPort?: number;
+  /** Keeps workflows across restarts; in memory unless given. */
+  readonly databaseFile?: string;
+  readonly searchAttributes?: Readonly<Record<string, SearchAttributeType>>;
+  /** Appended to; its folder must exist and be writable. */
+  readonly logFile: string;
+}
+
+export interface TemporalServer {
+  /** `127.0.0.1:7233`: what a client connects to. */
+  readonly address: string;
+  readonly port: number;
+  /** Without a slash at the end. */
+  readonly uiUrl: string;
+  readonly uiPort: number;
+  readonly pid: number;
+  /** Resolves when the process has ended, however. */
+  readonly exited: Promise<void>;
+  /** Ends it and resolves when it has ended; also after a `kill -9` of `pid`, and more than once. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a Temporal development server on 127.0.0.1 and waits until its namespace `default` answers and has the search
+ * attributes. To restart one, call again with the same ports and database file. Rejects when a given port is taken or it
+ * does not start; no process is left then.
+ */
+export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
+  const port = options.port ?? (await freePort());
+  const uiPort = options.uiPort ?? (await freePort());
+  await requireFreePort(port, 'Temporal');
+  await requireFreePort(uiPort, "Temporal's UI");
+  const address = `127.0.0.1:${String(port)}`;
+  const workFolder = dirname(options.logFile);
+  const server = await startServerProcess(
+    {
+      title: 'Temporal',
+      binary: options.binary,
+      args: [
+        'server',
+        'start-dev',
+        '--ip=127.0.0.1',
+        `--port=${String(port)}`,
+        `--ui-port=${String(uiPort)}`,
+        ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
+        ...(options.databaseFile === undefined ? [] : ['--db-filename', options.databaseFile]),
+      ],
+      cwd: workFolder,
+      env: { HOME: workFolder },
+      logFile: options.logFile,
+    },
+    () => hasNamespace(address),
+  );
+  try {
+    await addSearchAttributes(address, options.searchAttributes ?? {});
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return { address, port, uiUrl: `http://127.0.0.1:${String(uiPort)}`, uiPort, ...server };
+}
+
+async function hasNamespace(address: string): Promise<boolean> {
+  const connection = await Connection.connect({ address, connectTimeout: '2s' });
+  try {
+    await connection.workflowService.describeNamespace({ namespace: NAMESPACE });
+    return true;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Over the API, because the flag of `start-dev` adds none to a database file that exists already. */
+async function addSearchAttributes(
+  address: string,
+  wanted: Readonly<Record<string, SearchAttributeType>>,
+): Promise<void> {
+  const connection = await Connection.connect({ address });
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({
+      namespace: NAMESPACE,
+    });
+    const missing = Object.entries(wanted).filter(([name]) => !(name in customAttributes));
+    if (missing.length > 0) {
+      await connection.operatorService.addSearchAttributes({
+        namespace: NAMESPACE,
+        searchAttributes: Object.fromEntries(
+          missing.map(([name, type]) => [name, indexedValueTypes[`INDEXED_VALUE_TYPE_${type}`]]),
+        ),
+      });
+    }
+  } finally {
+    await connection.close();
+  }
+}

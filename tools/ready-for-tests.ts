@@ -1,0 +1,15 @@
+/** Brings everything that `npm test` needs beyond the npm packages; run by `temporal-dev.sh test`. */
+import { ensureDebianPackages } from './debian-packages.ts';
+import { ensureGitea } from './gitea.ts';
+import { ensureTemporal } from './temporal.ts';
+
+const report = (line: string): void => void process.stderr.write(`${line}\n`);
+
+try {
+  await ensureDebianPackages(report);
+  await ensureTemporal(report);
+  await ensureGitea(report);
+} catch (error) {
+  report(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
