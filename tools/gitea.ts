@@ -9,9 +9,10 @@ import { releasePlatform } from './platform.ts';
 import { findProgram, runProgram } from './program.ts';
 import { findProjectRoot } from './project-root.ts';
 import { provide } from './provide.ts';
+import { isAtLeast, type MajorMinor } from './version.ts';
 
 const VERSION = '1.26.0';
-const OLDEST: readonly [number, number] = [1, 26];
+const OLDEST: MajorMinor = [1, 26];
 const BUILD_TAGS = 'sqlite sqlite_unlock_notify timetzdata';
 
 /** A Gitea program; `staticRoot` holds templates, options and public where they are not inside the binary. */
@@ -68,11 +69,8 @@ async function whyUnusable(binary: string): Promise<string | undefined> {
   } catch {
     return `${binary} does not run`;
   }
-  const [, major, minor] = /version v?(\d+)\.(\d+)/i.exec(text) ?? [];
-  const [oldestMajor, oldestMinor] = OLDEST;
-  const recent =
-    Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
-  if (!recent) {
+  const [, version = ''] = /version v?(\S+)/i.exec(text) ?? [];
+  if (!isAtLeast(version, OLDEST)) {
     return `${binary} is ${text.trim().slice(0, 60)}, ${OLDEST.join('.')} or newer is needed`;
   }
   return text.includes('bindata')

@@ -7,11 +7,12 @@ import { runGo } from './go.ts';
 import { releasePlatform } from './platform.ts';
 import { findProgram, runProgram } from './program.ts';
 import { provide } from './provide.ts';
+import { isAtLeast, type MajorMinor } from './version.ts';
 
 const VERSION = '1.5.1';
 
 /** From here on the server starts workflows with an update without a switch. */
-const OLDEST_SERVER: readonly [number, number] = [1, 28];
+const OLDEST_SERVER: MajorMinor = [1, 28];
 
 /**
  * The path of a Temporal CLI that can run a development server: from the PATH, else the cache, else downloaded, else built.
@@ -59,17 +60,10 @@ async function whyUnusable(binary: string): Promise<string | undefined> {
   } catch {
     return `${binary} does not run`;
   }
-  const [, major, minor] = /Server (\d+)\.(\d+)\./.exec(text) ?? [];
-  const oldest = OLDEST_SERVER.join('.');
-  if (major === undefined || minor === undefined) {
-    return `${binary} does not say its server's version, ${oldest} or newer is needed`;
-  }
-  const [oldestMajor, oldestMinor] = OLDEST_SERVER;
-  const recent =
-    Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
-  return recent
+  const [, server = 'of unknown version'] = /Server (\S+?)[,)]/.exec(text) ?? [];
+  return isAtLeast(server, OLDEST_SERVER)
     ? undefined
-    : `${binary} has server ${major}.${minor}, ${oldest} or newer is needed`;
+    : `${binary} has server ${server}, ${OLDEST_SERVER.join('.')} or newer is needed`;
 }
 
 async function download(baseUrl: string, folder: string): Promise<void> {

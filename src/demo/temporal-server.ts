@@ -84,7 +84,12 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
 }
 
 async function hasNamespace(address: string): Promise<boolean> {
-  const connection = await Connection.connect({ address, connectTimeout: '2s' });
+  const connection = await Connection.connect({
+    address,
+    connectTimeout: '2s',
+    // The first attempt comes too early; gRPC would wait a second before its next.
+    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50 },
+  });
   try {
     await connection.workflowService.describeNamespace({ namespace: NAMESPACE });
     return true;

@@ -69,7 +69,7 @@ test('an old temporal on the PATH is passed over, with the reason', async () => 
   await ensureTemporal((line) => lines.push(line), scratchEnvironment(folder, host.url));
 
   expect(lines[0]).toBe(
-    `downloading Temporal CLI 1.5.1: ${folder}/bin/temporal has server 1.25, 1.28 or newer is needed`,
+    `downloading Temporal CLI 1.5.1: ${folder}/bin/temporal has server 1.25.0, 1.28 or newer is needed`,
   );
 });
 
