@@ -101,5 +101,6 @@ export interface PhaseInput extends RunInput {
   readonly phase: Phase;
   readonly lastSequence: number;
   readonly pullRequest: number | undefined;
+  readonly pullRequestMerged: boolean;
   readonly outcome: RunEnd['outcome'] | undefined;
 }

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import type { BackendName } from '../domain/bottle.ts';
 import type { BottlePaths } from './directory.ts';
 
 /**
@@ -10,34 +11,45 @@ export interface BottleBackend {
   readonly name: BackendName;
   /** Whether it works on this machine; when not, the reason and what to do about it, for people. */
   check(): Promise<BackendCheck>;
-  /**
-   * Starts the sandbox with the launcher as its first program. The child is the supervisor's own: it dies with it.
-   * stdio: stdin empty, stdout and stderr are pipes, descriptor 3 is the IPC channel to the launcher.
-   */
-  spawn(sandbox: Sandbox): ChildProcess;
+  /** Makes the bottle's state, its `work/` and `home/`, ready for the first run. */
+  prepare(paths: BottlePaths): Promise<void>;
+  /** Starts the sandbox with the launcher as its first program. What runs in it dies with the supervisor. */
+  spawn(sandbox: Sandbox): RunningSandbox;
   /** Nothing of the bottle runs afterwards and its whole state is kept. */
   freeze(paths: BottlePaths): Promise<FrozenBottle>;
   /** Removes everything this backend made outside the bottle's directory, and ends what still runs. */
   destroy(paths: BottlePaths): Promise<void>;
 }
 
-export type BackendName = 'local' | 'docker' | 'bot-bottle';
+/** A sandbox as its supervisor holds it. */
+export interface RunningSandbox {
+  /**
+   * stdin is empty, stdout and stderr are pipes, the IPC channel leads to the launcher until it becomes the agent.
+   * Exits with the agent's exit code.
+   */
+  readonly child: ChildProcess;
+  /** Asks everything inside to end (TERM). */
+  terminate(): void;
+  /** Ends everything inside. Resolves when nothing of it is left. */
+  kill(): Promise<void>;
+}
+
+export type { BackendName } from '../domain/bottle.ts';
 
 export type BackendCheck =
-  | { readonly usable: true; readonly limits: readonly string[] }
+  /** `limits`: those of `BottleLimits` that are enforced here. */
+  | { readonly usable: true; readonly limits: readonly (keyof BottleLimits)[] }
   | { readonly usable: false; readonly reason: string; readonly fix: string };
 
-/** What a sandbox is made of. Paths are on the host; the left column of SPEC §5 "Inside" says where they appear. */
+/** What a sandbox is made of. Paths are on the host; `inside` of `directory.ts` says where they appear. */
 export interface Sandbox {
   readonly paths: BottlePaths;
   /** Directory with the sidecar's socket, mounted at `/run/bottle`. */
   readonly socketDirectory: string;
   /** The runtime's version directory, mounted read-only at `/opt/bottle`. */
   readonly runtimeDirectory: string;
-  /** The run's prompt, mounted read-only at `/opt/bottle-run/prompt.md`… see `directory.ts`. */
-  readonly runDirectory: string;
-  /** Complete: nothing of the host's environment is added. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** The run's prompt, mounted read-only at `/run/prompt.md`. */
+  readonly promptFile: string;
   readonly limits: BottleLimits;
 }
 

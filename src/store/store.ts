@@ -1,4 +1,5 @@
 import type { CommentVerdict } from '../domain/comment-verdict.ts';
+import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
@@ -103,6 +104,8 @@ export interface IssueStore {
   all(): Promise<readonly IssueRecord[]>;
   /** An event found the issue to be no target: a later target may begin another life. The first time stays. */
   markUntargeted(issue: IssueRef, at: number): Promise<void>;
+  /** It is a target again: what was marked is forgotten. */
+  markTargeted(issue: IssueRef): Promise<void>;
   /** Since when, or undefined when a life has begun since or it never was. */
   untargetedSince(issue: IssueRef): Promise<number | undefined>;
 }
@@ -116,7 +119,7 @@ export interface NewLife {
   readonly url: string;
   readonly agentName: string;
   readonly bottleNames: readonly string[];
-  readonly backendName: string;
+  readonly backendName: BackendName;
   readonly agentGitUser: string;
   readonly branch: string;
   readonly prNumber: number | undefined;
@@ -162,6 +165,8 @@ export interface CommentStore {
   recordedBy(repositoryId: number, kind: CommentKind, id: number): Promise<number | undefined>;
   /** Accepted and read by no run yet, or taken by this very run before; oldest first. Marks them as read by it. */
   takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
+  /** What `takeUnread` has marked for this run. */
+  takenBy(slug: string, run: number): Promise<readonly CommentRecord[]>;
   /** Gives back what a run took that never began. */
   giveBack(slug: string, run: number): Promise<void>;
 }
@@ -206,7 +211,7 @@ export interface NewRun {
   readonly run: number;
   readonly agentName: string;
   readonly bottleNames: readonly string[];
-  readonly backendName: string;
+  readonly backendName: BackendName;
   readonly hostId: string;
   readonly prompt: string;
   /** SHA-256 (hex) of the prompt. */

@@ -1,1 +1,2 @@
 export { issueWorkflow } from './issue-workflow.ts';
+export { leftoversWorkflow } from './leftovers-workflow.ts';

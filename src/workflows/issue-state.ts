@@ -1,3 +1,4 @@
+import type { BackendName } from '../domain/bottle.ts';
 import type { IssueRef, Issue } from '../domain/issue.ts';
 import type { Outcome, Phase, RunEnd, StopReason } from '../domain/run.ts';
 import type { CommentEvent, IssueEvent, PullRequestEvent, SignalDone } from './messages.ts';
@@ -27,6 +28,7 @@ export interface IssueState {
   readonly everRan: boolean;
   readonly lastEnd: LastEnd | undefined;
   readonly pullRequest: number | undefined;
+  readonly pullRequestMerged: boolean;
   /** Comments that no run has read; their texts are in the store. */
   readonly unread: readonly UnreadComment[];
   /** Epoch milliseconds at which the first unread comment came. */
@@ -60,7 +62,7 @@ export interface Life {
   readonly branch: string;
   readonly agent: string;
   readonly bottle: string;
-  readonly backend: 'local' | 'docker' | 'bot-bottle';
+  readonly backend: BackendName;
   readonly hostId: string;
   readonly title: Issue['title'];
   readonly url: Issue['url'];
@@ -142,6 +144,7 @@ export function beginState(
     everRan: false,
     lastEnd: undefined,
     pullRequest: undefined,
+    pullRequestMerged: false,
     unread: [],
     unreadSince: undefined,
     readUpTo: 0,
@@ -419,7 +422,12 @@ function onPullRequest(state: IssueState, event: PullRequestEvent, now: number):
       return isEnding(state)
         ? state
         : told(
-            { ...state, pullRequest: event.number, destroy: what },
+            {
+              ...state,
+              pullRequest: event.number,
+              pullRequestMerged: event.merged,
+              destroy: what,
+            },
             now,
             `${what} by ${event.sender}`,
           );

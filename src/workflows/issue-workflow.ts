@@ -420,6 +420,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       run: state.run,
       lastSequence: state.lastSequence,
       pullRequest: state.pullRequest,
+      pullRequestMerged: state.pullRequestMerged,
       outcome: state.lastEnd?.outcome,
     });
   }

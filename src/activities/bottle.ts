@@ -1,0 +1,286 @@
+import { createHash } from 'node:crypto';
+import { setInterval } from 'node:timers/promises';
+import { ApplicationFailure, Context, heartbeat } from '@temporalio/activity';
+import type { Catalogue } from '../agents/catalogue.ts';
+import type { BottleHost, ForgeCredentials, RunKey, RunObserver } from '../bottles/host.ts';
+import { HostFullError } from '../domain/errors.ts';
+import type { Comment } from '../domain/issue.ts';
+import { resumePrompt, startPrompt } from '../domain/prompts.ts';
+import type { RunEnd } from '../domain/run.ts';
+import type { Forge } from '../forges/forge.ts';
+import type { CommentRecord, Store } from '../store/store.ts';
+import type { SignalDone } from '../workflows/messages.ts';
+import { currentRepository } from './current-names.ts';
+import type { HostActivities, LaunchInput, RunInput } from './inputs.ts';
+
+export interface HostActivityPorts {
+  readonly host: BottleHost;
+  readonly forge: Forge;
+  readonly store: Store;
+  readonly catalogue: Catalogue;
+  readonly credentials: () => ForgeCredentials;
+  /** Supervisors that may live on this host at once. */
+  readonly maxBottles: number;
+  /** Sends Temporal's signal `signal_done`; a workflow that is gone is no error. */
+  readonly signalDone: (workflowId: string, done: SignalDone) => Promise<void>;
+}
+
+/** What the machine that has the bottle does. */
+export function createHostActivities(ports: HostActivityPorts): HostActivities {
+  const { host, forge, store, catalogue, credentials, maxBottles, signalDone } = ports;
+  /** Launches of this process that have not begun an agent yet: they will take places that the disk does not show. */
+  let launching = 0;
+
+  return {
+    async launchBottle(input) {
+      const run = { slug: input.life.slug, run: input.run };
+      const known = (await host.probe(run)).state !== 'absent';
+      // The slots of the launch queue keep the limit; reservations of an idle poller can be one too many.
+      if (!known && (await host.countLiving()) + launching >= maxBottles) {
+        throw ApplicationFailure.create({
+          type: HostFullError.name,
+          message: `all ${maxBottles} places are taken`,
+          nextRetryDelay: '250 milliseconds',
+        });
+      }
+      launching++;
+      try {
+        return await withHeartbeat(() => launch(input, run));
+      } finally {
+        launching--;
+      }
+    },
+
+    async watchBottle(input) {
+      const { slug, run } = input;
+      const { cancellationSignal } = Context.current();
+      const observer = await relay(input);
+      const detach = new AbortController();
+      const signal = AbortSignal.any([cancellationSignal, detach.signal]);
+      try {
+        const end = await withHeartbeat(async () =>
+          Promise.race([
+            host.watch({ slug, run }, credentials(), observer, signal),
+            // A dead supervisor seals nothing: whoever notices does.
+            sealWhenDead({ slug, run }, signal),
+          ]),
+        );
+        await store.runs.ended(slug, run, end);
+        return { end: short(end), pullRequest: observer.pullRequestNumber };
+      } finally {
+        detach.abort();
+      }
+    },
+
+    async stopRun({ slug, run, reason }) {
+      return short(await withHeartbeat(() => host.stop({ slug, run }, reason)));
+    },
+
+    async probeRun({ slug, run }) {
+      const probe = await host.probe({ slug, run });
+      return probe.state === 'ended' ? { state: 'ended', end: short(probe.end) } : probe;
+    },
+
+    async freezeBottle({ issue, slug }) {
+      await store.issues.update(issue, { phase: 'freezing' });
+      await withHeartbeat(() => host.freeze(slug));
+    },
+
+    async destroyBottle({ slug }) {
+      await withHeartbeat(() => host.destroy(slug));
+    },
+  };
+
+  async function launch(
+    input: LaunchInput,
+    run: RunKey,
+  ): ReturnType<HostActivities['launchBottle']> {
+    const { issue, life, workflowId } = input;
+    const plan = await catalogue.plan(life.agent, life.bottle);
+    const repository = await forge.readRepositoryById(issue.repository.id);
+    await store.repositories.see(repository.ref);
+    const prepared = await prepare(input, run, plan.standingPrompt);
+    const { cancellationSignal } = Context.current();
+    const { startedAt } = await host.launch(
+      {
+        ...run,
+        workflowId,
+        backend: life.backend,
+        repository: {
+          id: repository.ref.id,
+          forgeHost: repository.ref.forgeHost,
+          owner: repository.ref.owner,
+          name: repository.ref.name,
+          cloneUrl: repository.cloneUrl,
+          defaultBranch: repository.defaultBranch,
+        },
+        issueNumber: issue.number,
+        ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
+        branch: life.branch,
+        prompt: prepared.prompt,
+        argv: plan.argv,
+        environment: plan.environment,
+        gitIdentity: await gitIdentity(repository.ref.forgeHost),
+        limits: plan.limits,
+        deadlineMs: input.deadlineMs,
+      },
+      credentials(),
+      cancellationSignal,
+    );
+    // A run that ended before its agent began counts as started now: the watch tells its end.
+    const at = startedAt ?? Date.now();
+    await store.runs.started(run.slug, run.run, at);
+    await store.issues.update(issue, {
+      phase: 'running',
+      run: run.run,
+      lastCheckinAt: at,
+      attention: null,
+    });
+    return {
+      startedAt: at,
+      readUpTo: prepared.readUpTo,
+      promptDigest: digest(prepared.prompt),
+    };
+  }
+
+  /**
+   * Puts the prompt together from what is unread now. Once it is stored it stays: an earlier attempt may have started
+   * the agent with it.
+   */
+  async function prepare(
+    input: LaunchInput,
+    run: RunKey,
+    standingPrompt: string,
+  ): Promise<{ prompt: string; readUpTo: number }> {
+    const { issue, life } = input;
+    const stored = await store.runs.prompt(run.slug, run.run);
+    if (stored !== undefined) {
+      return { prompt: stored, readUpTo: newest(await store.comments.takenBy(run.slug, run.run)) };
+    }
+    const taken = await store.comments.takeUnread(issue, run.slug, run.run);
+    const repository = await currentRepository(store, issue);
+    const comments = await quote(taken, (number) => forge.listComments(repository, number));
+    const prompt = input.resumes
+      ? resumePrompt({
+          issueNumber: issue.number,
+          pullRequest: input.pullRequest,
+          branch: life.branch,
+          comments,
+        })
+      : startPrompt({
+          issue: await forge.readIssue(repository, issue.number),
+          standingPrompt,
+          branch: life.branch,
+          comments,
+        });
+    await store.runs.prepare({
+      issue,
+      slug: run.slug,
+      life: life.number,
+      run: run.run,
+      agentName: life.agent,
+      bottleNames: [life.bottle],
+      backendName: life.backend,
+      hostId: host.hostId,
+      prompt,
+      promptDigest: digest(prompt),
+      cause: input.cause,
+    });
+    return { prompt, readUpTo: newest(taken) };
+  }
+
+  /** Brings the journal's entries into the store and to the workflow, each once. */
+  async function relay(input: RunInput): Promise<RunObserver & { pullRequestNumber?: number }> {
+    const { issue, slug, run } = input;
+    const { workflowExecution } = Context.current().info;
+    let checkinStored = 0;
+    const observer: RunObserver & { pullRequestNumber?: number } = {
+      lastSequence: await store.operations.lastSequence(slug, run),
+      operation: (operation) => store.operations.append(slug, run, [operation]),
+      async pullRequest(number) {
+        observer.pullRequestNumber = number;
+        await store.issues.update(issue, { prNumber: number });
+      },
+      async done({ status, summary }) {
+        await store.runs.done(slug, run, status, summary);
+        if (workflowExecution !== undefined) {
+          await signalDone(workflowExecution.workflowId, {
+            run,
+            status,
+            summary: summary.slice(0, shortLength),
+          });
+        }
+      },
+      checkin(at) {
+        if (at - checkinStored >= checkinIntervalMs) {
+          checkinStored = at;
+          void store.issues.update(issue, { lastCheckinAt: at });
+        }
+      },
+    };
+    return observer;
+  }
+
+  async function sealWhenDead(run: RunKey, signal: AbortSignal): Promise<RunEnd> {
+    for await (const _ of setInterval(deathCheckMs, undefined, { signal })) {
+      if ((await host.probe(run)).state === 'dead') {
+        await host.stop(run, 'cancelled');
+        break;
+      }
+    }
+    // The watch drains what is left and resolves: it, not this, tells the end.
+    return await new Promise<RunEnd>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+  }
+
+  async function gitIdentity(forgeHost: string): Promise<{ name: string; email: string }> {
+    const login = await forge.whoAmI();
+    return { name: login, email: `${login}@${forgeHost.replace(/:\d+$/, '')}` };
+  }
+}
+
+const checkinIntervalMs = 5_000;
+const deathCheckMs = 1_000;
+const heartbeatMs = 1_000;
+/** History carries no texts. */
+const shortLength = 200;
+
+/** Heartbeats while `work` goes on: a worker that dies is noticed, and cancellation arrives. */
+async function withHeartbeat<T>(work: () => Promise<T>): Promise<T> {
+  const beat = globalThis.setInterval(heartbeat, heartbeatMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+async function quote(
+  taken: readonly CommentRecord[],
+  list: (number: number) => Promise<readonly Comment[]>,
+): Promise<Comment[]> {
+  const quoted: Comment[] = [];
+  for (const number of new Set(taken.map((comment) => comment.on))) {
+    const wanted = new Set(
+      taken.filter((one) => one.on === number).map((one) => `${one.kind}/${one.id}`),
+    );
+    const found = await list(number);
+    quoted.push(...found.filter((comment) => wanted.has(`${comment.kind}/${comment.id}`)));
+  }
+  return quoted.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+}
+
+function newest(comments: readonly CommentRecord[]): number {
+  return Math.max(0, ...comments.map((comment) => comment.sequence));
+}
+
+function short(end: RunEnd): RunEnd {
+  return end.done === undefined
+    ? end
+    : { ...end, done: { ...end.done, summary: end.done.summary.slice(0, shortLength) } };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto';
+import { log } from '@temporalio/activity';
+import { ForgeNotFoundError } from '../domain/errors.ts';
+import { bottleBranch } from '../domain/ids.ts';
+import { formatIssue, type Issue, type IssueRef, type RepositoryRef } from '../domain/issue.ts';
+import type { MarkerKey } from '../domain/marker.ts';
+import { launchFailureReport, runReport, targetProblemReport } from '../domain/reports.ts';
+import { judgeTarget, type Targeting } from '../domain/targeting.ts';
+import type { Catalogue } from '../agents/catalogue.ts';
+import type { Forge } from '../forges/forge.ts';
+import type { IssueRecord, Store } from '../store/store.ts';
+import type { Life } from '../workflows/issue-state.ts';
+import { currentRepository } from './current-names.ts';
+import type { ForgeActivities, OpenLifeInput, OpenLifeOutput } from './inputs.ts';
+import { postOnce } from './post-once.ts';
+
+export interface ForgeActivityPorts {
+  readonly forge: Forge;
+  readonly store: Store;
+  readonly catalogue: Catalogue;
+  readonly org: string;
+  readonly hostId: string;
+  /** Tells a person how to look at an issue: a link or a command. */
+  readonly lookAt: (issue: IssueRef) => string;
+}
+
+/** What the orchestrator asks of and tells the forge in its own name. */
+export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivities {
+  const { forge, store, catalogue, org, hostId, lookAt } = ports;
+
+  return {
+    async openLife(input) {
+      const last = await store.issues.read(input.issue);
+      if (last?.slug === input.slug) {
+        return begun(last, hostId);
+      }
+      if (
+        last !== undefined &&
+        input.cause !== 'retry' &&
+        input.lastSequence <= last.lastSequence
+      ) {
+        return { verdict: 'not-now', reason: 'these events were handled by an earlier life' };
+      }
+      return await judge(input, last);
+    },
+
+    async checkTarget({ issue, closedCounts }) {
+      const repository = await currentRepository(store, issue);
+      const found = await readIssue(repository, issue.number);
+      if (found === undefined) {
+        return { targeted: false };
+      }
+      const targeting = await judgeIssue(closedCounts ? found : { ...found, state: 'open' });
+      const targeted = targeting.verdict !== 'untargeted';
+      await (targeted
+        ? store.issues.markTargeted(issue)
+        : store.issues.markUntargeted(issue, Date.now()));
+      return { targeted };
+    },
+
+    async reportRun({ issue, slug, run, pullRequest }) {
+      const record = await store.runs.read(slug, run);
+      if (record?.outcome === undefined) {
+        log.warn('a run without an end is not reported', { slug, run });
+        return;
+      }
+      const { doneStatus, doneSummary } = record;
+      const body = runReport({
+        run,
+        outcome: record.outcome,
+        exitCode: record.exitCode,
+        reason: record.reason,
+        done:
+          doneStatus === undefined ? undefined : { status: doneStatus, summary: doneSummary ?? '' },
+        pullRequest,
+        look: lookAt(issue),
+      });
+      await post(issue, pullRequest, { slug, run, digest: 'run-end' }, body);
+    },
+
+    async reportLaunchFailure({ issue, slug, run, pullRequest, reason }) {
+      const body = launchFailureReport({ run, reason, look: lookAt(issue) });
+      await post(issue, pullRequest, { slug, run, digest: 'launch-failed' }, body);
+    },
+  };
+
+  async function judge(
+    input: OpenLifeInput,
+    last: IssueRecord | undefined,
+  ): Promise<OpenLifeOutput> {
+    const { issue, slug, workflowId } = input;
+    const repository = await currentRepository(store, issue);
+    const found = await readIssue(repository, issue.number);
+    if (found === undefined) {
+      return { verdict: 'not-now', reason: 'the forge has no such issue' };
+    }
+    const targeting = await judgeIssue(found);
+    if (targeting.verdict === 'untargeted') {
+      await store.issues.markUntargeted(issue, Date.now());
+      return { verdict: 'not-now', reason: targeting.reason };
+    }
+    if (
+      last !== undefined &&
+      input.cause === 'target' &&
+      (await store.issues.untargetedSince(issue)) === undefined
+    ) {
+      return { verdict: 'not-now', reason: 'its life has ended: reopen it, or use retry' };
+    }
+    if (targeting.verdict === 'invalid') {
+      await post(
+        issue,
+        undefined,
+        {
+          slug: 'target',
+          run: 0,
+          digest: `problem-${last?.life ?? 0}-${fingerprint(targeting.problem)}`,
+        },
+        targetProblemReport(targeting.problem, targeting.fix),
+      );
+      return { verdict: 'not-now', reason: targeting.problem };
+    }
+    const life = (last?.life ?? 0) + 1;
+    const { branch, pullRequest } = await chooseBranch(repository, issue, life, last);
+    await store.issues.beginLife({
+      issue,
+      workflowId,
+      life,
+      slug,
+      title: found.title,
+      url: found.url,
+      agentName: targeting.agent,
+      bottleNames: [targeting.bottle],
+      backendName: await catalogue.backendOf(targeting.bottle),
+      agentGitUser: await forge.whoAmI(),
+      branch,
+      prNumber: pullRequest,
+      beganAt: Date.now(),
+    });
+    const record = await store.issues.read(issue);
+    if (record === undefined) {
+      throw new Error(`the row of ${formatIssue(issue)} is gone`);
+    }
+    return begun(record, hostId);
+  }
+
+  async function judgeIssue(issue: Issue): Promise<Targeting> {
+    const members = new Set<string>();
+    for (const login of issue.assignees) {
+      if (await forge.isOrgMember(org, login)) {
+        members.add(login);
+      }
+    }
+    const { agents, bottles } = await catalogue.names();
+    return judgeTarget(issue, members, agents, bottles);
+  }
+
+  /** The branch of the last life goes on, unless its work was merged. */
+  async function chooseBranch(
+    repository: RepositoryRef,
+    issue: IssueRef,
+    life: number,
+    last: IssueRecord | undefined,
+  ): Promise<{ branch: string; pullRequest: number | undefined }> {
+    const branch = last?.branch ?? bottleBranch(issue.number, 1);
+    const latest = await forge.findLatestPullRequest(repository, branch);
+    if (latest?.merged === true) {
+      return { branch: bottleBranch(issue.number, Math.max(life, 2)), pullRequest: undefined };
+    }
+    return { branch, pullRequest: latest?.state === 'open' ? latest.number : undefined };
+  }
+
+  async function readIssue(repository: RepositoryRef, number: number): Promise<Issue | undefined> {
+    try {
+      return await forge.readIssue(repository, number);
+    } catch (error) {
+      if (error instanceof ForgeNotFoundError) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  async function post(
+    issue: IssueRef,
+    pullRequest: number | undefined,
+    key: MarkerKey,
+    body: string,
+  ): Promise<void> {
+    const repository = await currentRepository(store, issue);
+    await postOnce({ forge, store }, repository, pullRequest ?? issue.number, key, body);
+  }
+}
+
+function begun(record: IssueRecord, hostId: string): OpenLifeOutput {
+  const bottle = record.bottleNames[0];
+  if (bottle === undefined) {
+    throw new Error(`the life of ${record.slug} has no bottle`);
+  }
+  const life: Life = {
+    number: record.life,
+    slug: record.slug,
+    branch: record.branch,
+    agent: record.agentName,
+    bottle,
+    backend: record.backendName,
+    hostId,
+    title: record.title,
+    url: record.url,
+  };
+  return {
+    verdict: 'target',
+    life,
+    pullRequest: record.prNumber,
+    lastSequence: record.lastSequence,
+  };
+}
+
+/** Tells one problem's text from another's in a marker. */
+function fingerprint(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}

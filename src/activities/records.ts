@@ -1,0 +1,33 @@
+import type { Store } from '../store/store.ts';
+import type { RecordActivities } from './inputs.ts';
+
+/** What the workflow writes down for people and for the lives to come. */
+export function createRecordActivities(store: Store): RecordActivities {
+  return {
+    async recordPhase({
+      issue,
+      phase,
+      run,
+      lastSequence,
+      pullRequest,
+      pullRequestMerged,
+      outcome,
+    }) {
+      await store.issues.update(issue, {
+        phase,
+        run,
+        lastSequence,
+        ...(pullRequest === undefined
+          ? {}
+          : { prNumber: pullRequest, prMerged: pullRequestMerged }),
+        ...(outcome === undefined ? {} : { outcome }),
+        ...(phase === 'failed' ? {} : { attention: null }),
+      });
+    },
+
+    async recordLaunchFailure({ issue, slug, run, reason }) {
+      await store.comments.giveBack(slug, run);
+      await store.issues.update(issue, { attention: `run ${run} could not be started: ${reason}` });
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
+
+/**
+ * Slots of the launch worker: one is given while fewer supervisors live than the host's limit. So that Temporal is the
+ * queue, a launch without a place is not even polled: it stays `Scheduled`, and cancels at once.
+ *
+ * A slot that was given to an idle poller may be one too many by the time a task comes: the activity checks again.
+ * Make a new one for each worker.
+ *
+ * @param countLiving supervisors that live now, read from disk
+ */
+export function launchSlots(
+  countLiving: () => Promise<number>,
+  limit: number,
+): CustomSlotSupplier<ActivitySlotInfo> {
+  let held = 0;
+  return {
+    type: 'custom',
+    async reserveSlot(_context, abortSignal) {
+      while ((await countLiving()) + held >= limit) {
+        // Rejects with the signal's reason, as the SDK asks for.
+        await delay(pollMs, undefined, { signal: abortSignal });
+      }
+      abortSignal.throwIfAborted();
+      held++;
+      return {};
+    },
+    // Eager tasks would pass the queue's order.
+    tryReserveSlot: () => null,
+    markSlotUsed: () => undefined,
+    releaseSlot() {
+      held--;
+    },
+  };
+}
+
+const pollMs = 100;
