@@ -6,6 +6,8 @@ import type { CommentRecord, CommentStore } from './store.ts';
 /** Within one delivery, a review's summary comes before its inline comments. */
 const kindOrder: readonly CommentKind[] = ['conversation', 'review', 'inline'];
 
+const recordColumns = ['on_number as on', 'kind', 'id', 'author', 'sequence'] as const;
+
 export function commentStore(db: Kysely<Schema>): CommentStore {
   return {
     async record(comment) {
@@ -82,7 +84,17 @@ export function commentStore(db: Kysely<Schema>): CommentStore {
             where.and({ read_by_slug: slug, read_by_run: run }),
           ]),
         )
-        .returning(['on_number as on', 'kind', 'id', 'author', 'sequence'])
+        .returning(recordColumns)
+        .execute();
+      return rows.toSorted(byAge);
+    },
+
+    async takenBy(slug, run) {
+      const rows = await db
+        .selectFrom('comments')
+        .select(recordColumns)
+        .where('read_by_slug', '=', slug)
+        .where('read_by_run', '=', run)
         .execute();
       return rows.toSorted(byAge);
     },

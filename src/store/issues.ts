@@ -115,6 +115,13 @@ export function issueStore(db: Kysely<Schema>): IssueStore {
         .execute();
     },
 
+    async markTargeted(issue) {
+      await db
+        .deleteFrom('untargeted_issues')
+        .where((where) => where.and(issueKey(issue)))
+        .execute();
+    },
+
     async untargetedSince(issue) {
       const row = await db
         .selectFrom('untargeted_issues')

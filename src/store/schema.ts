@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind } from '../domain/issue.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, Status } from '../domain/run.ts';
@@ -53,7 +54,7 @@ interface ForgeStateTable extends IssueKey {
   readonly slug: string;
   readonly agent_name: string;
   readonly bottle_names: string;
-  readonly backend_name: string;
+  readonly backend_name: BackendName;
   readonly agent_git_user: string;
   readonly pr_number: number | null;
   readonly status: Status | null;
@@ -97,7 +98,7 @@ interface RunsTable extends IssueKey {
   readonly life: number;
   readonly agent_name: string;
   readonly bottle_names: string;
-  readonly backend_name: string;
+  readonly backend_name: BackendName;
   readonly host_id: string;
   readonly prompt: string;
   readonly prompt_digest: string;

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import type { FastifyBaseLogger, FastifyPluginAsync, FastifyRequest } from 'fastify';
+import { issueOfBranch } from '../../domain/ids.ts';
+import { orderKey } from '../../domain/order-key.ts';
+import {
+  type ForgeEvent,
+  type IgnoredEvent,
+  WebhookFormatError,
+  type WebhookParser,
+} from '../../forges/webhook.ts';
+import type { DeliveryStore, NewDelivery } from '../../store/store.ts';
+import { ProblemError } from '../problem.ts';
+
+export interface WebhookOptions {
+  readonly parser: WebhookParser;
+  /** Shared with the forge; undefined: signatures are not checked (`--insecure-webhooks`). */
+  readonly secret: string | undefined;
+  readonly deliveries: Pick<DeliveryStore, 'add'>;
+  /** Called when a delivery that waits is on disk: wakes the inbox. */
+  readonly onAccepted: () => void;
+  /** Bytes of the largest body. Default 10 MiB: several times an issue of 1 MB in the forge's JSON. */
+  readonly bodyLimit?: number;
+}
+
+/** What a delivery is answered with, as 202. */
+export interface WebhookAnswer {
+  /** `known`: this very body was delivered before, and nothing happens. */
+  readonly state: 'accepted' | 'known' | 'ignored';
+  readonly sequence: number;
+  /** Why it is ignored. */
+  readonly reason?: string;
+}
+
+const defaultBodyLimit = 10 * 1024 * 1024;
+
+/**
+ * `POST /webhooks/gitea`: signature over the raw body first, then its meaning, then a row that survives a power cut, and
+ * only then 202. A forge delivers once, so whatever is not answered with 202 has to be visible there: 401 signature,
+ * 400 body, 413 size, 415 content type, 503 store. Bodies are never logged. Register it: it needs content-type parsers
+ * of its own.
+ */
+export const webhookRoutes: FastifyPluginAsync<WebhookOptions> = async (app, options) => {
+  const { bodyLimit = defaultBodyLimit } = options;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit },
+    (_request, body, done) => done(null, body),
+  );
+  app.addContentTypeParser('*', (_request, _payload, done) =>
+    done(new ProblemError(415, 'Set the content type of the webhook to application/json.')),
+  );
+  app.post('/webhooks/gitea', { schema: { hide: true } }, async (request, reply) =>
+    reply.code(202).send(await receive(request, options)),
+  );
+};
+
+async function receive(request: FastifyRequest, options: WebhookOptions): Promise<WebhookAnswer> {
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const deliveryId = headerOf(request, 'x-gitea-delivery');
+  const log = request.log.child({ deliveryId, bytes: body.length });
+
+  if (
+    options.secret !== undefined &&
+    !options.parser.verify(request.headers, body, options.secret)
+  ) {
+    log.warn('webhook refused: bad signature');
+    throw new ProblemError(
+      401,
+      'The signature does not fit the body. Is the secret of the webhook the one configured here?',
+    );
+  }
+
+  const {
+    event,
+    orderKey: queue,
+    ignoredReason,
+  } = meaningOf(parse(request, body, options.parser, log));
+  const { sequence, known } = await options.deliveries
+    .add({
+      digest: createHash('sha256').update(body).digest('hex'),
+      deliveryId: deliveryId ?? '',
+      event,
+      orderKey: queue,
+      headers: keptHeaders(request),
+      body,
+      receivedAt: Date.now(),
+      ...(ignoredReason !== undefined && { ignoredReason }),
+    })
+    .catch((error: unknown) => {
+      log.error({ err: error }, 'webhook refused: the store failed');
+      throw new ProblemError(503, 'The delivery could not be stored. Deliver it again later.');
+    });
+
+  if (known) {
+    log.info({ event, sequence }, 'webhook known');
+    return { state: 'known', sequence };
+  }
+  if (ignoredReason !== undefined) {
+    log.info({ event, sequence, reason: ignoredReason }, 'webhook ignored');
+    return { state: 'ignored', sequence, reason: ignoredReason };
+  }
+  log.info({ event, sequence, issue: queue }, 'webhook accepted');
+  options.onAccepted();
+  return { state: 'accepted', sequence };
+}
+
+function parse(
+  request: FastifyRequest,
+  body: Buffer,
+  parser: WebhookParser,
+  log: FastifyBaseLogger,
+): ForgeEvent | IgnoredEvent {
+  try {
+    return parser.parse(request.headers, body);
+  } catch (error) {
+    if (error instanceof WebhookFormatError) {
+      log.warn({ reason: error.message }, 'webhook refused: bad body');
+      throw new ProblemError(400, error.message);
+    }
+    throw error;
+  }
+}
+
+/** Which issue's queue an event goes into, or why it means nothing to any. */
+function meaningOf(
+  event: ForgeEvent | IgnoredEvent,
+): Pick<NewDelivery, 'event' | 'orderKey' | 'ignoredReason'> {
+  if (event.type === 'ignored') {
+    return { event: event.event, orderKey: '', ignoredReason: event.reason };
+  }
+  const name = `${event.type} ${event.type === 'review' ? event.verdict : event.action}`;
+  const issue = issueOf(event);
+  if (issue === undefined) {
+    return {
+      event: name,
+      orderKey: '',
+      ignoredReason: 'the pull request is not of a branch of ours in this repository',
+    };
+  }
+  const queue = { event: name, orderKey: orderKey(event.repository.id, issue) };
+  if (
+    event.type === 'pull_request' &&
+    (event.action === 'edited' || event.action === 'synchronized')
+  ) {
+    return { ...queue, ignoredReason: `a pull request ${event.action} changes nothing for us` };
+  }
+  if (event.type === 'comment' && event.action === 'deleted') {
+    return {
+      ...queue,
+      ignoredReason: 'a deleted comment changes nothing: its text is gone from the forge',
+    };
+  }
+  return queue;
+}
+
+/** A pull request's events belong to the issue of its head branch. */
+function issueOf(event: ForgeEvent): number | undefined {
+  const head = event.type === 'issue' ? undefined : event.head;
+  if (head === undefined) {
+    return event.number;
+  }
+  return head.repositoryId === event.repository.id ? issueOfBranch(head.branch) : undefined;
+}
+
+/** What it takes to read the body again. Nothing else is kept: a webhook may carry an authorization header. */
+const headersKept = ['x-gitea-event', 'x-gitea-event-type', 'x-gitea-delivery'];
+
+function keptHeaders(request: FastifyRequest): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of headersKept) {
+    const value = headerOf(request, name);
+    if (value !== undefined) {
+      kept[name] = value;
+    }
+  }
+  return kept;
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,187 @@
+import { type CommentVerdict, isOwnComment, judgeComment } from '../domain/comment-verdict.ts';
+import type { Comment, IssueRef, RepositoryRef } from '../domain/issue.ts';
+import { issueOfOrderKey } from '../domain/order-key.ts';
+import type { ForgeDirectory, ForgeReader } from '../forges/forge.ts';
+import type { ForgeEvent, WebhookParser } from '../forges/webhook.ts';
+import type { Delivery, Store } from '../store/store.ts';
+import type { CommentEvent } from '../workflows/messages.ts';
+import type { WorkflowEvent, WorkflowSignals } from './workflow-signals.ts';
+
+export interface DeliveryHandlerParts {
+  readonly store: Pick<Store, 'repositories' | 'issues' | 'comments'>;
+  readonly parser: WebhookParser;
+  readonly forge: Pick<ForgeReader, 'listComments'> &
+    Pick<ForgeDirectory, 'whoAmI' | 'isOrgMember' | 'canWrite'>;
+  readonly signals: WorkflowSignals;
+  /** The org whose members may instruct agents in every repository. */
+  readonly org: string;
+}
+
+export type Handled =
+  | { readonly state: 'dispatched' }
+  | { readonly state: 'ignored'; readonly reason: string };
+
+type EventOf<Type extends ForgeEvent['type']> = Extract<ForgeEvent, { type: Type }>;
+
+/**
+ * Makes the function that brings one delivery to its workflow. Idempotent: handled again after a crash, a delivery
+ * records and signals the same once more, which store and workflow know by its sequence number.
+ * The function throws what parser, forge, store and signals throw.
+ */
+export function deliveryHandler(
+  parts: DeliveryHandlerParts,
+): (delivery: Delivery) => Promise<Handled> {
+  const { store, parser, forge, signals, org } = parts;
+  let ownLogin: string | undefined;
+
+  return async (delivery) => {
+    const event = parser.parse(delivery.headers, Buffer.from(delivery.body));
+    if (event.type === 'ignored') {
+      return ignored(event.reason);
+    }
+    const { firstSeen } = await store.repositories.see(event.repository);
+    const issue = { repository: firstSeen, number: issueOfOrderKey(delivery.orderKey) };
+    switch (event.type) {
+      case 'issue':
+        return handleIssue(delivery, issue, event);
+      case 'pull_request':
+        return handlePullRequest(delivery, issue, event);
+      case 'comment':
+        return handleComment(delivery, issue, event);
+      case 'review':
+        return handleReview(delivery, issue, event);
+    }
+  };
+
+  async function handleIssue(
+    { sequence }: Delivery,
+    issue: IssueRef,
+    { action, sender, title, url }: EventOf<'issue'>,
+  ): Promise<Handled> {
+    await signals.signalWithStart(issue, title, url, {
+      signal: 'issue_event',
+      event: { sequence, action, sender },
+    });
+    return { state: 'dispatched' };
+  }
+
+  async function handlePullRequest(
+    { sequence }: Delivery,
+    issue: IssueRef,
+    { action, number, merged, sender, head, title, url }: EventOf<'pull_request'>,
+  ): Promise<Handled> {
+    const event: WorkflowEvent = {
+      signal: 'pr_event',
+      event: { sequence, action, number, branch: head.branch, merged, sender },
+    };
+    if (action !== 'reopened') {
+      return signal(issue, event);
+    }
+    const record = await store.issues.read(issue);
+    await signals.signalWithStart(issue, record?.title ?? title, record?.url ?? url, event);
+    return { state: 'dispatched' };
+  }
+
+  async function handleComment(
+    { sequence }: Delivery,
+    issue: IssueRef,
+    { action, commentId: id, author, sender, body, number: on, repository }: EventOf<'comment'>,
+  ): Promise<Handled> {
+    const verdict = await judge(repository, {
+      author,
+      editor: sender,
+      body,
+      ownById: await store.comments.isOwn(repository.id, id),
+    });
+    if (action === 'edited') {
+      await store.comments.recordEdit(repository.id, id, verdict);
+      return ignored(
+        verdict.counts ? 'an edit begins no run: the next one reads the new text' : verdict.reason,
+      );
+    }
+    const comment = { kind: 'conversation', id, author, on, sequence } as const;
+    await store.comments.record({ issue, ...comment, verdict });
+    return verdict.counts ? signalComment(issue, comment) : ignored(verdict.reason);
+  }
+
+  /** One signal stands for the whole review: the workflow asks the store what is unread. */
+  async function handleReview(
+    { sequence }: Delivery,
+    issue: IssueRef,
+    { sender, number: on, repository }: EventOf<'review'>,
+  ): Promise<Handled> {
+    const fresh = await reviewComments(repository, on, sender, sequence);
+    let first: { comment: Comment; verdict: CommentVerdict } | undefined;
+    for (const comment of fresh) {
+      const { kind, id, author, body } = comment;
+      const verdict = await judge(repository, { author, editor: sender, body, ownById: false });
+      await store.comments.record({ issue, kind, id, author, on, sequence, verdict });
+      if (first === undefined || (!first.verdict.counts && verdict.counts)) {
+        first = { comment, verdict };
+      }
+    }
+    if (first === undefined) {
+      return ignored('a review without a text or an inline comment that is new');
+    }
+    const { comment, verdict } = first;
+    const { kind, id, author } = comment;
+    return verdict.counts
+      ? signalComment(issue, { sequence, kind, id, author, on })
+      : ignored(verdict.reason);
+  }
+
+  /**
+   * The sender's review texts, then inline comments, that no other delivery has recorded: a review's own id is not in
+   * its delivery. Of two reviews in quick succession the first delivery may find both, the second then none.
+   */
+  async function reviewComments(
+    repository: RepositoryRef,
+    pullRequest: number,
+    sender: string,
+    sequence: number,
+  ): Promise<readonly Comment[]> {
+    const fresh: Comment[] = [];
+    for (const comment of await forge.listComments(repository, pullRequest)) {
+      if (comment.kind === 'conversation' || comment.author !== sender) {
+        continue;
+      }
+      const by = await store.comments.recordedBy(repository.id, comment.kind, comment.id);
+      if (by === undefined || by === sequence) {
+        fresh.push(comment);
+      }
+    }
+    return [
+      ...fresh.filter(({ kind }) => kind === 'review'),
+      ...fresh.filter(({ kind }) => kind === 'inline'),
+    ];
+  }
+
+  async function judge(
+    repository: RepositoryRef,
+    comment: Parameters<typeof judgeComment>[0],
+  ): Promise<CommentVerdict> {
+    ownLogin ??= await forge.whoAmI();
+    const trusted = new Set<string>();
+    if (!isOwnComment(comment, ownLogin)) {
+      for (const login of new Set([comment.author, comment.editor])) {
+        if ((await forge.canWrite(repository, login)) || (await forge.isOrgMember(org, login))) {
+          trusted.add(login);
+        }
+      }
+    }
+    return judgeComment(comment, ownLogin, trusted);
+  }
+
+  function signalComment(issue: IssueRef, event: CommentEvent): Promise<Handled> {
+    return signal(issue, { signal: 'pr_comment', event });
+  }
+
+  async function signal(issue: IssueRef, event: WorkflowEvent): Promise<Handled> {
+    const answer = await signals.signal(issue, event);
+    return answer === 'delivered' ? { state: 'dispatched' } : ignored('no life is open');
+  }
+}
+
+function ignored(reason: string): Handled {
+  return { state: 'ignored', reason };
+}
