@@ -54,7 +54,7 @@ export interface NewDelivery {
 }
 
 export interface Delivery {
-  /** 1, 2, … in the order of arrival: the number signals carry. */
+  /** Grows in the order of arrival, with gaps: the number signals carry. */
   readonly sequence: number;
   readonly digest: string;
   readonly deliveryId: string;
