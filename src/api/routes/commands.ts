@@ -1,0 +1,97 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { findIssue, issueParams, resolveIssue } from '../find-issue.ts';
+import type { IssueCommand } from '../issue-commands.ts';
+import { ProblemError, problems } from '../problem.ts';
+import type { ServerParts } from '../server.ts';
+import { phaseView } from '../views/phase.ts';
+
+const by = z
+  .string()
+  .trim()
+  .regex(/^\P{Cc}{1,100}$/u, { error: 'must be 1 to 100 characters on one line' })
+  .default('api')
+  .meta({ description: 'Who asks, for the timeline.' });
+
+const plainBody = z.object({ by }).nullish();
+const extendBody = z.object({
+  by,
+  seconds: z
+    .int()
+    .min(1)
+    .max(365 * 86_400)
+    .meta({ description: "Added to the run's deadline." }),
+});
+const acceptedView = z.object({ phase: phaseView });
+
+const summaries = {
+  freeze: 'Stop the run and keep its state',
+  resume: 'Run again on the frozen state, with the unread comments as its prompt',
+  retry: 'Try again what failed, or begin another life',
+  destroy: 'Remove the bottle',
+} as const;
+
+/** A command is accepted (202, with the phase that accepted it) or refused (409, with the reason); nothing waits. */
+export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
+  server,
+  { store, commands },
+) => {
+  for (const type of ['freeze', 'resume', 'retry', 'destroy'] as const) {
+    server.post(
+      `/issues/:owner/:repository/:number/${type}`,
+      {
+        schema: {
+          summary: summaries[type],
+          params: issueParams,
+          body: plainBody,
+          response: { 202: acceptedView, ...problems(400, 401, 404, 409, 503) },
+        },
+      },
+      async (request, reply) => {
+        const command = { type, by: request.body?.by ?? 'api' };
+        return reply.code(202).send(await send(request.params, command));
+      },
+    );
+  }
+
+  server.post(
+    '/issues/:owner/:repository/:number/extend',
+    {
+      schema: {
+        summary: "Move the running run's deadline",
+        params: issueParams,
+        body: extendBody,
+        response: { 202: acceptedView, ...problems(400, 401, 404, 409, 503) },
+      },
+    },
+    async (request, reply) => {
+      const command = {
+        type: 'extend' as const,
+        by: request.body.by,
+        byMs: request.body.seconds * 1000,
+      };
+      return reply.code(202).send(await send(request.params, command));
+    },
+  );
+
+  async function send(
+    params: z.infer<typeof issueParams>,
+    command: IssueCommand,
+  ): Promise<z.infer<typeof acceptedView>> {
+    const { issue } = await resolveIssue(store, params);
+    const answer = await commands.send(issue, command);
+    switch (answer.answer) {
+      case 'accepted':
+        return { phase: answer.phase };
+      case 'refused':
+        throw new ProblemError(409, answer.reason);
+      case 'no-workflow': {
+        const { record } = await findIssue(store, params);
+        throw new ProblemError(
+          409,
+          `Nothing is under way for the issue: it is ${record.phase}. \`retry\` begins another life.`,
+        );
+      }
+    }
+  }
+};

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import type { Delivery, DeliveryState } from '../../store/store.ts';
+import { isoTime, time } from './time.ts';
+
+export const deliveryStates = [
+  'waiting',
+  'dispatched',
+  'ignored',
+  'set-aside',
+] as const satisfies readonly DeliveryState[];
+
+/** A webhook delivery and what became of it. */
+export const deliveryView = z
+  .object({
+    sequence: z.int(),
+    deliveryId: z.string(),
+    event: z.string(),
+    orderKey: z.string().meta({ description: '`<repository id>/<issue number>`.' }),
+    digest: z.string().meta({ description: 'SHA-256 of the signed body, in hex.' }),
+    receivedAt: time,
+    state: z.enum(deliveryStates),
+    reason: z.string().nullable(),
+    attempts: z.int(),
+  })
+  .meta({ id: 'Delivery' });
+
+export function viewDelivery(delivery: Delivery): z.infer<typeof deliveryView> {
+  return {
+    sequence: delivery.sequence,
+    deliveryId: delivery.deliveryId,
+    event: delivery.event,
+    orderKey: delivery.orderKey,
+    digest: delivery.digest,
+    receivedAt: isoTime(delivery.receivedAt),
+    state: delivery.state,
+    reason: delivery.reason ?? null,
+    attempts: delivery.attempts,
+  };
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import type { Outcome, Phase } from '../../domain/run.ts';
+
+const phases = [
+  'queued',
+  'running',
+  'freezing',
+  'frozen',
+  'resuming',
+  'parked',
+  'failed',
+  'destroying',
+  'destroyed',
+] as const satisfies readonly Phase[];
+
+const outcomes = [
+  'done',
+  'exited',
+  'watchdog',
+  'deadline',
+  'budget',
+  'parked',
+  'lost',
+  'cancelled',
+] as const satisfies readonly Outcome[];
+
+export const phaseView = z.enum(phases).meta({ id: 'Phase' });
+export const outcomeView = z.enum(outcomes).meta({ id: 'Outcome' });

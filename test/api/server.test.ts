@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { addIssue, startSampleServer, type SampleServer } from './sample-server.ts';
+
+let sample: SampleServer;
+beforeEach(async () => {
+  sample = await startSampleServer();
+});
+afterEach(() => sample.stop());
+
+describe('everything below /api/v1 asks for the token', () => {
+  test.each([
+    '/issues',
+    '/openapi.json',
+    '/deliveries',
+    '/issues/a/b/1/runs/1/log',
+    '/no-such-thing',
+  ])('%s', async (path) => {
+    for (const headers of [
+      {},
+      { authorization: 'Bearer wrong' },
+      { authorization: `Basic ${sample.token}` },
+      { authorization: `Bearer ${sample.token}x` },
+    ]) {
+      const answer = await sample.server.inject({ url: `/api/v1${path}`, headers });
+      expect(answer.statusCode).toBe(401);
+      expect(answer.headers['www-authenticate']).toBe('Bearer');
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(answer.json()).toMatchObject({
+        status: 401,
+        detail: expect.stringMatching(/api-token/),
+      });
+    }
+  });
+
+  test('commands too, before anything else is looked at', async () => {
+    const answer = await sample.server.inject({
+      method: 'POST',
+      url: '/api/v1/issues/acme/rocket/x/freeze',
+      payload: 'not json',
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(answer.statusCode).toBe(401);
+  });
+});
+
+describe('errors', () => {
+  test('are problem details with the request id that the log has', async () => {
+    const answer = await sample.server.inject({ url: '/nothing?x=1' });
+    expect(answer.statusCode).toBe(404);
+    expect(answer.json()).toEqual({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'There is no GET /nothing.',
+      requestId: answer.headers['x-request-id'],
+    });
+    expect(sample.log.join('')).toContain(answer.json().requestId);
+  });
+
+  test('an unknown path below /api/v1 is a 404 for whoever has the token', async () => {
+    const answer = await sample.server.inject({
+      url: '/api/v1/nothing',
+      headers: sample.authorization,
+    });
+    expect(answer.statusCode).toBe(404);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+  });
+
+  test('of ours tell the client nothing, and the log everything', async () => {
+    await addIssue(sample.store, 3);
+    sample.temporal.workflowStatus = new TypeError('the inner workings');
+    const answer = await sample.server.inject({
+      url: '/api/v1/issues/acme/rocket/3',
+      headers: sample.authorization,
+    });
+    expect(answer.statusCode).toBe(500);
+    expect(answer.body).not.toMatch(/inner workings|at .*\.ts/);
+    expect(sample.log.join('')).toContain('the inner workings');
+  });
+
+  test.each([
+    ['not json', 400],
+    ['{"by":"'.padEnd(70_000, 'x'), 413],
+  ])('a body of %.20s… is %i', async (payload, status) => {
+    const answer = await sample.server.inject({
+      method: 'POST',
+      url: '/api/v1/issues/acme/rocket/3/freeze',
+      payload,
+      headers: { ...sample.authorization, 'content-type': 'application/json' },
+    });
+    expect(answer.statusCode).toBe(status);
+    expect(answer.json().status).toBe(status);
+    expect(answer.body).not.toMatch(/\bat .*\.[jt]s/);
+  });
+});
+
+test('the token is in no log line', async () => {
+  await sample.server.inject({ url: '/api/v1/issues', headers: sample.authorization });
+  await sample.server.inject({
+    url: '/api/v1/issues',
+    headers: { authorization: 'Bearer hunter2' },
+  });
+  expect(sample.log.length).toBeGreaterThan(2);
+  expect(sample.log.join('')).not.toContain(sample.token);
+  expect(sample.log.join('')).not.toContain('hunter2');
+});
+
+test('OpenAPI 3.1 describes every route, with the token and named schemas', async () => {
+  const answer = await sample.server.inject({
+    url: '/api/v1/openapi.json',
+    headers: sample.authorization,
+  });
+  const document = answer.json();
+  expect(document.openapi).toBe('3.1.0');
+  expect(Object.keys(document.paths).toSorted()).toEqual([
+    '/api/v1/deliveries',
+    '/api/v1/issues',
+    '/api/v1/issues/{owner}/{repository}/{number}',
+    '/api/v1/issues/{owner}/{repository}/{number}/destroy',
+    '/api/v1/issues/{owner}/{repository}/{number}/extend',
+    '/api/v1/issues/{owner}/{repository}/{number}/freeze',
+    '/api/v1/issues/{owner}/{repository}/{number}/operations',
+    '/api/v1/issues/{owner}/{repository}/{number}/resume',
+    '/api/v1/issues/{owner}/{repository}/{number}/retry',
+    '/api/v1/issues/{owner}/{repository}/{number}/runs',
+    '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}/log',
+  ]);
+  expect(document.security).toEqual([{ token: [] }]);
+  expect(Object.keys(document.components.schemas)).toEqual(
+    expect.arrayContaining(['Issue', 'IssueDetail', 'Run', 'Operation', 'Delivery', 'Problem']),
+  );
+  for (const [path, item] of Object.entries<Record<string, { responses: object }>>(
+    document.paths,
+  )) {
+    for (const operation of Object.values(item)) {
+      expect(operation.responses, path).toHaveProperty('401');
+    }
+  }
+});
