@@ -54,6 +54,11 @@ export interface RunPaths {
   readonly prompt: string;
 }
 
+/** The bare mirror of a repository, from which bottles clone. @param repositoryId the forge's numeric id */
+export function mirrorPath(dataDirectory: string, repositoryId: number): string {
+  return join(dataDirectory, 'mirrors', String(repositoryId));
+}
+
 /** Where things appear inside a bottle. */
 export const inside = {
   work: '/work',
@@ -62,6 +67,8 @@ export const inside = {
   sidecarSocket: '/run/bottle/sidecar.sock',
   runtime: '/opt/bottle',
   prompt: '/run/prompt.md',
+  /** Of the launcher and the agent: `node`, `forge` and their like come first. */
+  path: '/opt/bottle/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin',
   /** The launcher listens here and hands the listener to the supervisor. */
   doorPort: 3128,
 } as const;

@@ -34,33 +34,60 @@ export interface EntrySink {
   append(entry: JournalEntry, options?: { durable: boolean }): Promise<void>;
 }
 
-export function createOperationLog(journal: EntrySink): OperationLog {
+/** The op log with what only its owner does. */
+export interface OwnedOperationLog extends OperationLog {
+  /**
+   * Waits until every write that began is finished, but not for ever: then closes what is open as an error, so that the
+   * journal can be sealed without a gap. What finishes later is not recorded.
+   */
+  settle(timeoutMs: number): Promise<void>;
+}
+
+export function createOperationLog(journal: EntrySink): OwnedOperationLog {
   let lastSequence = 0;
+  const open = new Set<OpenOperation>();
+  let onSettled: (() => void) | undefined;
   return {
     async begin({ write, ...call }) {
       const at = Date.now();
       const began = performance.now();
       const started = write ? { sequence: ++lastSequence, at, ...call } : undefined;
-      if (started !== undefined) {
-        await journal.append(
-          { type: 'operation-started', operation: started },
-          { durable: true },
-        );
-      }
-      return {
+      let finished = false;
+      const opened: OpenOperation = {
         async finish(outcome, reason) {
+          if (finished) return;
+          finished = true;
           const operation: Operation = {
             ...(started ?? { sequence: ++lastSequence, at, ...call }),
             outcome,
             ...(reason === undefined ? {} : { reason }),
             durationMs: Math.round(performance.now() - began),
           };
-          await journal.append(
-            { type: 'operation', operation },
-            { durable: write || outcome === 'rejected' },
-          );
+          const durable = write || outcome === 'rejected';
+          try {
+            await journal.append({ type: 'operation', operation }, { durable });
+          } finally {
+            open.delete(opened);
+            if (open.size === 0) onSettled?.();
+          }
         },
       };
+      open.add(opened);
+      if (started !== undefined) {
+        const entry = { type: 'operation-started', operation: started } as const;
+        await journal.append(entry, { durable: true });
+      }
+      return opened;
+    },
+    async settle(timeoutMs) {
+      if (open.size > 0) {
+        await new Promise<void>((resolve) => {
+          onSettled = resolve;
+          setTimeout(resolve, timeoutMs);
+        });
+      }
+      const reason = 'the run ended before the answer was known';
+      await Promise.all([...open].map((operation) => operation.finish('error', reason)));
     },
   };
 }

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { BottlePaths } from './directory.ts';
+import { type HostContext, pathsOf, socketsOf } from './host-context.ts';
+import { readManifest } from './manifest.ts';
+import { listLivingRuns } from './run-state.ts';
+import { stopRun } from './stop.ts';
+import { systemEnvironment } from './system.ts';
+import { releaseUid } from './uid.ts';
+
+const exitMs = 60_000;
+
+/** `BottleHost.destroy`. The tombstone comes first: what is launched after it gives up by itself. */
+export async function destroyBottle(host: HostContext, slug: string): Promise<void> {
+  const paths = pathsOf(host, slug);
+  await mkdir(dirname(paths.tombstone), { recursive: true, mode: 0o700 });
+  await writeFile(paths.tombstone, '', { flush: true });
+  for (const run of await listLivingRuns(paths.runs))
+    await stopRun(host, { slug, run }, 'cancelled');
+  await waitForSupervisors(paths);
+  await host.locks.run(slug, async () => {
+    const backend = readManifest(paths)?.backend;
+    for (const candidate of host.backends.values()) {
+      if (backend === undefined || backend === candidate.name) await candidate.destroy(paths);
+    }
+    await archiveRuns(paths);
+    await removeTree(paths.root);
+    await rm(socketsOf(host, { slug, run: 0 }).root, { recursive: true, force: true });
+    await releaseUid(host.dataDirectory, slug);
+  });
+  if (existsSync(paths.root))
+    throw new Error(`something of the bottle ${slug} came back: ${paths.root}`);
+}
+
+/** Resolves when no supervisor of the bottle lives: one that has sealed its journal needs a moment to end. */
+export async function waitForSupervisors(paths: BottlePaths): Promise<void> {
+  const end = Date.now() + exitMs;
+  for (;;) {
+    const living = await listLivingRuns(paths.runs);
+    if (living.length === 0) return;
+    if (Date.now() > end) throw new Error(`run ${living.join(', ')} of ${paths.slug} still lives`);
+    await delay(10);
+  }
+}
+
+/** One by one, since an attempt before this one may have been cut short. */
+async function archiveRuns({ runs, archive }: BottlePaths): Promise<void> {
+  const names = await readdir(runs).catch(() => []);
+  if (names.length > 0) await mkdir(archive, { recursive: true, mode: 0o700 });
+  for (const name of names) await rename(join(runs, name), join(archive, name));
+}
+
+/**
+ * Removes what an agent may have made hard to remove: directories that may not be written, and paths longer than the
+ * system takes. Node's own `rm` does neither.
+ */
+async function removeTree(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const run = promisify(execFile);
+  const options = { env: systemEnvironment };
+  if (process.getuid?.() !== 0) await run('chmod', ['-R', 'u+rwX', path], options).catch(() => {});
+  await run('rm', ['-rf', '--', path], options);
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import type { LaunchRequest } from './host.ts';
+import type { SocketPaths } from './sockets.ts';
+
+/** `runs/<n>/launch.json`: all that a supervisor is told, written before it starts. Holds no secret. */
+export interface LaunchFile {
+  readonly version: 1;
+  readonly dataDirectory: string;
+  readonly runtimeDirectory: string;
+  readonly sockets: SocketPaths;
+  readonly request: LaunchRequest;
+  readonly timing: SupervisorTiming;
+}
+
+/** Milliseconds. */
+export interface SupervisorTiming {
+  /** How long a supervisor waits for credentials while nobody is attached. */
+  readonly awaitGo: number;
+  /** From `signal_done` until the agent is asked to end. */
+  readonly afterDone: number;
+  /** From TERM to KILL. */
+  readonly afterTerm: number;
+  /** From the deadline until a supervisor that nobody is attached to ends its run. */
+  readonly afterDeadline: number;
+}
+
+export const supervisorTiming: SupervisorTiming = {
+  awaitGo: 60_000,
+  afterDone: 30_000,
+  afterTerm: 10_000,
+  afterDeadline: 10 * 60_000,
+};
+
+export function readLaunchFile(path: string): LaunchFile {
+  return JSON.parse(readFileSync(path, 'utf8')) as LaunchFile;
+}

@@ -1,0 +1,238 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { BottleDestroyedError, LaunchRefusedError } from '../domain/errors.ts';
+import type { ProcessIdentity } from '../journal/format.ts';
+import { type Journal, followJournal, readJournal } from '../journal/reader.ts';
+import type { BottleBackend } from './backend.ts';
+import { ControlClient, ControlError } from './control-client.ts';
+import { type HostContext, pathsOf, runPathsOf, socketsOf } from './host-context.ts';
+import type { ForgeCredentials, Launched, LaunchRequest } from './host.ts';
+import type { LaunchFile } from './launch-file.ts';
+import { isAlive } from './liveness.ts';
+import { writeManifest } from './manifest.ts';
+import { readRunState, waitForDeath } from './run-state.ts';
+import { sealRun } from './stop.ts';
+import { systemEnvironment } from './system.ts';
+import { claimUid } from './uid.ts';
+
+const exitMs = 60_000;
+const connectRetryMs = 10;
+
+/**
+ * `BottleHost.launch`: the supervisor starts while the mirror is brought up to date; it is told to go on when both are there.
+ * Killed at any point, the next launch finds a living supervisor and goes on with it, or a dead claim and replaces it.
+ */
+export async function launchRun(
+  host: HostContext,
+  request: LaunchRequest,
+  credentials: ForgeCredentials,
+  signal: AbortSignal,
+): Promise<Launched> {
+  signal.throwIfAborted();
+  const backend = host.backends.get(request.backend);
+  if (backend === undefined) {
+    throw new LaunchRefusedError(
+      `The bottle backend \`${request.backend}\` is not usable on this host.`,
+    );
+  }
+  const over = await host.locks.run(request.slug, async () => {
+    refuseDestroyed(host, request.slug);
+    return await clearWay(host, request);
+  });
+  if (over !== undefined) return over;
+
+  const aborter = new AbortController();
+  const mirror = host.mirrors.update(
+    request.repository,
+    credentials,
+    AbortSignal.any([signal, aborter.signal]),
+  );
+  mirror.catch(() => {});
+  try {
+    const supervisor = await findOrStartSupervisor(host, backend, request, signal);
+    if (supervisor === undefined) return await launchRun(host, request, credentials, signal);
+    using control = await connectTo(host, request, supervisor, signal);
+    if (control !== undefined) await leadToGo(control, mirror, credentials);
+    return await untilStarted(host, request, supervisor, signal);
+  } finally {
+    aborter.abort();
+  }
+}
+
+/**
+ * Looks whether there is anything left to launch, and puts a claim aside that died before its agent was to start.
+ * @returns what a launch of this run that is over already says; undefined when there is one to make or to go on with
+ */
+async function clearWay(host: HostContext, request: LaunchRequest): Promise<Launched | undefined> {
+  const { root, journal } = runPathsOf(host, request);
+  const run = await readRunState(journal);
+  if (run.state === 'absent') return undefined;
+  if (run.state === 'ended' || run.journal.startingAt !== undefined) return launchedOf(run.journal);
+  if (run.state === 'alive') return undefined;
+  if (run.journal.header?.supervisor === undefined) {
+    // Claimed by a stop that was cut short before it could seal.
+    await sealRun(host, request);
+    return { startedAt: undefined };
+  }
+  const earlier = (await readdir(root)).filter((name) => /^journal\.\d+\.ndjson$/.test(name));
+  await rename(journal, join(root, `journal.${earlier.length + 1}.ndjson`));
+  return undefined;
+}
+
+/** Undefined when the supervisor that was found ended meanwhile: look again. */
+async function findOrStartSupervisor(
+  host: HostContext,
+  backend: BottleBackend,
+  request: LaunchRequest,
+  signal: AbortSignal,
+): Promise<ProcessIdentity | undefined> {
+  const { journal } = runPathsOf(host, request);
+  const child = await host.locks.run(request.slug, async () => {
+    if (existsSync(journal)) return undefined;
+    await makeBottle(host, backend, request);
+    return await startSupervisor(host, request);
+  });
+  const exited = new AbortController();
+  child?.once('exit', () => exited.abort());
+  for await (const entry of followJournal(journal, AbortSignal.any([signal, exited.signal]))) {
+    if (entry.type === 'claimed') return entry.supervisor;
+  }
+  signal.throwIfAborted();
+  if (existsSync(journal)) return undefined;
+  const log = await readFile(supervisorLog(host, request), 'utf8').catch(() => '');
+  throw new Error(`the supervisor did not start: ${log.trim().slice(-1000)}`);
+}
+
+/** Each step may have been made before. */
+async function makeBottle(
+  host: HostContext,
+  backend: BottleBackend,
+  request: LaunchRequest,
+): Promise<void> {
+  const { slug, workflowId } = request;
+  refuseDestroyed(host, slug);
+  const paths = pathsOf(host, slug);
+  const run = runPathsOf(host, request);
+  await mkdir(run.root, { recursive: true, mode: 0o700 });
+  const uid = await claimUid(host.dataDirectory, slug);
+  await writeManifest(paths, {
+    version: 1,
+    slug,
+    workflowId,
+    backend: backend.name,
+    ...(uid === undefined ? {} : { uid }),
+    createdAt: Date.now(),
+  });
+  await backend.prepare(paths);
+  const file: LaunchFile = {
+    version: 1,
+    dataDirectory: host.dataDirectory,
+    runtimeDirectory: host.runtimeDirectory,
+    sockets: socketsOf(host, request),
+    request,
+    timing: host.timing,
+  };
+  await writeFile(run.launch, JSON.stringify(file), { mode: 0o600 });
+  // The bottle's user reads it, through a mount of its own.
+  await writeFile(run.prompt, request.prompt, { mode: 0o644 });
+}
+
+/** In a session of its own, so that neither this process's end nor its terminal's reaches it. */
+async function startSupervisor(host: HostContext, request: LaunchRequest): Promise<ChildProcess> {
+  await using log = await open(supervisorLog(host, request), 'a', 0o600);
+  const runtime = host.runtimeDirectory;
+  const child = spawn(
+    join(runtime, 'bin', 'node'),
+    ['--no-warnings', join(runtime, 'supervisor.mjs'), runPathsOf(host, request).launch],
+    { detached: true, cwd: '/', env: systemEnvironment, stdio: ['ignore', log.fd, log.fd] },
+  );
+  await once(child, 'spawn');
+  child.unref();
+  return child;
+}
+
+/** Undefined when the supervisor ended instead of answering. */
+async function connectTo(
+  host: HostContext,
+  request: LaunchRequest,
+  supervisor: ProcessIdentity,
+  signal: AbortSignal,
+): Promise<ControlClient | undefined> {
+  while (isAlive(supervisor)) {
+    signal.throwIfAborted();
+    try {
+      return await ControlClient.connect(socketsOf(host, request).control, supervisor.nonce);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      await delay(connectRetryMs);
+    }
+  }
+  return undefined;
+}
+
+async function leadToGo(
+  control: ControlClient,
+  mirror: Promise<void>,
+  credentials: ForgeCredentials,
+): Promise<void> {
+  try {
+    await control.send({ type: 'attach', credentials });
+    await mirror;
+    await control.send({ type: 'go' });
+  } catch (error) {
+    // A supervisor that ends meanwhile, stopped by somebody else say, tells why in its journal.
+    if (error instanceof ControlError) return;
+    const retryable = !(error instanceof LaunchRefusedError);
+    await control.send({ type: 'abandon', reason: String(error), retryable }).catch(() => {});
+    throw error;
+  }
+}
+
+async function untilStarted(
+  host: HostContext,
+  request: LaunchRequest,
+  supervisor: ProcessIdentity,
+  signal: AbortSignal,
+): Promise<Launched> {
+  const { journal } = runPathsOf(host, request);
+  const dead = new AbortController();
+  const watching = setInterval(() => {
+    if (!isAlive(supervisor)) dead.abort();
+  }, 100);
+  try {
+    for await (const entry of followJournal(journal, AbortSignal.any([signal, dead.signal]))) {
+      if (entry.type === 'agent-started' || entry.type === 'ended') break;
+      if (entry.type === 'launch-failed') {
+        // Its claim can be replaced when it is gone.
+        await waitForDeath(supervisor, exitMs);
+        if (entry.retryable) throw new Error(entry.reason);
+        throw new LaunchRefusedError(entry.reason);
+      }
+    }
+  } finally {
+    clearInterval(watching);
+  }
+  const known = await readJournal(journal);
+  const over = known?.startingAt !== undefined || known?.end !== undefined;
+  if (known !== undefined && over) return launchedOf(known);
+  signal.throwIfAborted();
+  throw new Error('the supervisor died before it started the agent');
+}
+
+function launchedOf(journal: Journal): Launched {
+  return { startedAt: journal.startedAt ?? journal.startingAt };
+}
+
+function refuseDestroyed(host: HostContext, slug: string): void {
+  if (existsSync(pathsOf(host, slug).tombstone)) {
+    throw new BottleDestroyedError(`The bottle ${slug} was destroyed.`);
+  }
+}
+
+function supervisorLog(host: HostContext, request: LaunchRequest): string {
+  return join(runPathsOf(host, request).root, 'supervisor.log');
+}

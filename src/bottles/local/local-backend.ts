@@ -1,0 +1,195 @@
+import { execFile, spawn } from 'node:child_process';
+import { accessSync } from 'node:fs';
+import { chown, mkdir } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { BackendCheck, BottleBackend, RunningSandbox, Sandbox } from '../backend.ts';
+import { readManifest } from '../manifest.ts';
+import { systemEnvironment } from '../system.ts';
+import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
+import { enforceableLimits, makeCgroups, removeCgroups } from './cgroup.ts';
+import { killSandboxProcesses, listSandboxProcesses, signalProcess } from './sandbox-processes.ts';
+
+/** Bottles as bubblewrap sandboxes on the host's own programs. Linux only. */
+export function createLocalBackend(): BottleBackend {
+  return {
+    name: 'local',
+    check: checkSandboxes,
+    async prepare(paths) {
+      for (const directory of [paths.work, paths.home]) {
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        const uid = readManifest(paths)?.uid;
+        if (uid !== undefined) await chown(directory, uid, uid);
+      }
+    },
+    spawn: spawnSandbox,
+    async freeze(paths) {
+      await killSandboxProcesses(paths.slug);
+      return {};
+    },
+    async destroy(paths) {
+      await killSandboxProcesses(paths.slug);
+      await removeCgroups(paths.slug);
+    },
+  };
+}
+
+function spawnSandbox(sandbox: Sandbox): RunningSandbox {
+  const { slug, work, home } = sandbox.paths;
+  const mounts: Mounts = {
+    work,
+    home,
+    runtime: sandbox.runtimeDirectory,
+    sockets: sandbox.socketDirectory,
+    prompt: sandbox.promptFile,
+  };
+  const uid = readManifest(sandbox.paths)?.uid;
+  const [program, ...args] =
+    uid === undefined
+      ? withoutEnvironment(bubblewrapArguments(mounts))
+      : asUser(uid, mounts, makeCgroups(slug, sandbox.limits));
+  const child = spawn(program, args, {
+    env: systemEnvironment,
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  return {
+    child,
+    terminate() {
+      // The first process inside has no handler and is not hurt: it stays to reap the others and to report the exit code.
+      for (const pid of listSandboxProcesses(slug)) signalProcess(pid, 'SIGTERM');
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await killSandboxProcesses(slug);
+    },
+  };
+}
+
+/** bubblewrap is the first process inside, where its environment can be read: it gets none. */
+function withoutEnvironment(bubblewrap: string[]): [string, ...string[]] {
+  return ['env', '-i', ...bubblewrap];
+}
+
+/**
+ * Starts bubblewrap as the bottle's user, to whom the data directory may be closed (below `/root`, say): what it mounts is
+ * first bound to a place that is open to it, in a mount namespace that nobody else sees. Each step replaces the one before
+ * it, so that bubblewrap is the supervisor's direct child and dies with it.
+ */
+function asUser(uid: number, mounts: Mounts, cgroups: string[]): [string, ...string[]] {
+  const stage = stagingPlace(Object.values(mounts) as string[]);
+  const staged = Object.fromEntries(
+    Object.keys(mounts).map((name) => [name, `${stage}/${name}`]),
+  ) as unknown as Mounts;
+  const directories = Object.entries(mounts).filter(([name]) => name !== 'prompt');
+  const script = [
+    'set -e',
+    ...cgroups.map((file) => `echo $$ > ${quote(file)}`),
+    `mount -t tmpfs -o mode=755,size=64k bottle ${stage}`,
+    `mkdir ${directories.map(([name]) => `${stage}/${name}`).join(' ')}`,
+    `: > ${staged.prompt}`,
+    ...Object.entries(mounts).map(
+      ([name, path]) => `mount --bind ${quote(path as string)} ${stage}/${name}`,
+    ),
+    'exec "$@"',
+  ].join('\n');
+  const user = String(uid);
+  return [
+    ...(['unshare', '--mount', '--propagation', 'private', '--'] as const),
+    ...['sh', '-c', script, 'sh'],
+    ...['setpriv', '--reuid', user, '--regid', user, '--clear-groups', '--no-new-privs', '--'],
+    ...withoutEnvironment(bubblewrapArguments(staged)),
+  ];
+}
+
+/** A directory that exists everywhere and hides none of the paths when something is mounted on it. */
+function stagingPlace(paths: readonly string[]): string {
+  const places = ['/mnt', '/media', '/srv', '/opt', '/tmp'];
+  const free = places.find(
+    (place) => exists(place) && !paths.some((path) => path.startsWith(`${place}/`)),
+  );
+  if (free === undefined) throw new Error(`none of ${places.join(', ')} can be mounted on`);
+  return free;
+}
+
+function exists(path: string): boolean {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+const run = promisify(execFile);
+
+/** Starts an empty sandbox with the very flags that bottles have. */
+async function checkSandboxes(): Promise<BackendCheck> {
+  const probe = [
+    'bwrap',
+    ...isolation,
+    ...systemDirectories(),
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    'true',
+  ];
+  const asNobody = [
+    '--reuid',
+    '65534',
+    '--regid',
+    '65534',
+    '--clear-groups',
+    '--no-new-privs',
+    '--',
+  ];
+  const [program, ...args] =
+    process.getuid?.() === 0
+      ? (['unshare', '--mount', '--', 'setpriv', ...asNobody, ...probe] as const)
+      : (['bwrap', ...probe.slice(1)] as const);
+  try {
+    await run(program, args, { env: systemEnvironment, timeout: 10_000 });
+    return { usable: true, limits: enforceableLimits() };
+  } catch (error) {
+    return {
+      usable: false,
+      ...explain(error as { code?: unknown; stderr?: string; message: string }),
+    };
+  }
+}
+
+function explain(error: { code?: unknown; stderr?: string; message: string }): {
+  reason: string;
+  fix: string;
+} {
+  const said = (error.stderr ?? '').trim() || error.message;
+  if (error.code === 'ENOENT' || /No such file or directory/.test(said)) {
+    return {
+      reason: `bubblewrap or util-linux is missing (${said})`,
+      fix: 'Install the packages bubblewrap and util-linux.',
+    };
+  }
+  if (/Unknown option/.test(said)) {
+    return {
+      reason: `bubblewrap is too old (${said})`,
+      fix: 'Install bubblewrap 0.8 or newer.',
+    };
+  }
+  if (/uid map|user namespace|Operation not permitted|Permission denied/i.test(said)) {
+    return {
+      reason: `this system refuses user namespaces (${said})`,
+      fix:
+        'Where AppArmor restricts them (Ubuntu 24.04 and later), add a profile for /usr/bin/bwrap that has `userns,`, or set ' +
+        'the sysctl kernel.apparmor_restrict_unprivileged_userns=0; elsewhere check user.max_user_namespaces. ' +
+        'In a container, allow it to make namespaces, or use the docker backend.',
+    };
+  }
+  return {
+    reason: `bubblewrap does not work here (${said})`,
+    fix: 'Run `bwrap --version` and the command above by hand.',
+  };
+}

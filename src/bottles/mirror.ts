@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { LaunchRefusedError } from '../domain/errors.ts';
+import { mirrorPath } from './directory.ts';
+import type { ForgeCredentials, LaunchRequest } from './host.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { systemEnvironment } from './system.ts';
+
+const timeoutMs = 30 * 60_000;
+/** git holds a lock for less; one that is older was left by a process that was killed. */
+const staleLockMs = 10_000;
+const lockAttempts = 3;
+
+const run = promisify(execFile);
+
+/** The bare mirrors of this data directory. Bottles clone from them and pushes pass through them. */
+export class Mirrors {
+  readonly #dataDirectory: string;
+  readonly #locks = new KeyedLock();
+  /** Updates that have not begun: whoever asks meanwhile shares them. */
+  readonly #queued = new Map<string, Promise<void>>();
+
+  constructor(dataDirectory: string) {
+    this.#dataDirectory = dataDirectory;
+  }
+
+  /**
+   * Brings the mirror to what the forge has now; makes it when there is none. Safe to call concurrently, also while
+   * bottles read from the mirror and push through it.
+   * @throws LaunchRefusedError when the forge refuses the token or does not know the repository
+   * @throws Error for what may pass
+   */
+  async update(
+    repository: LaunchRequest['repository'],
+    credentials: ForgeCredentials,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = mirrorPath(this.#dataDirectory, repository.id);
+    let update = this.#queued.get(path);
+    if (update === undefined) {
+      update = this.#locks.run(path, async () => {
+        this.#queued.delete(path);
+        await this.#fetch(path, repository.cloneUrl, credentials);
+      });
+      this.#queued.set(path, update);
+    }
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      await Promise.race([update, aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #fetch(path: string, url: string, credentials: ForgeCredentials): Promise<void> {
+    if (!existsSync(path)) await makeMirror(path);
+    const args = ['--prune', '--force', '--quiet', '--no-write-fetch-head'];
+    const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await git(['-C', path, 'fetch', ...args, url, ...refs], fetchSettings(url, credentials));
+        return;
+      } catch (error) {
+        const said = (error as { stderr?: string }).stderr ?? '';
+        if (!/\.lock': File exists/.test(said) || attempt === lockAttempts)
+          throw explain(error, url);
+        await removeStaleLocks(path);
+      }
+    }
+  }
+}
+
+async function makeMirror(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = join(dirname(path), `.${randomUUID()}`);
+  try {
+    await git(['init', '--quiet', '--bare', draft], {});
+    await rename(draft, path);
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Waits until the locks there are now are gone, or so old that nobody holds them. */
+async function removeStaleLocks(path: string): Promise<void> {
+  const names = await readdir(path, { recursive: true });
+  for (const name of names.filter((entry) => entry.endsWith('.lock'))) {
+    const lock = join(path, name);
+    for (;;) {
+      const info = await stat(lock).catch(() => undefined);
+      if (info === undefined) break;
+      const left = info.mtimeMs + staleLockMs - Date.now();
+      if (left <= 0) {
+        await rm(lock, { force: true });
+        break;
+      }
+      await delay(Math.min(left, 500));
+    }
+  }
+}
+
+/** The token goes by the environment, which only this user can read, and to the repository's own address only. */
+function fetchSettings(url: string, { login, token }: ForgeCredentials): Record<string, string> {
+  const authorization = Buffer.from(`${login}:${token}`).toString('base64');
+  return {
+    [`http.${url}.extraHeader`]: `Authorization: Basic ${authorization}`,
+    'http.lowSpeedLimit': '1000',
+    'http.lowSpeedTime': '60',
+    // A clean-up in the background would outlive its launch.
+    'gc.autoDetach': 'false',
+  };
+}
+
+async function git(args: readonly string[], settings: Record<string, string>): Promise<void> {
+  const entries = Object.entries(settings);
+  const variables = entries.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  await run('git', args, {
+    env: {
+      ...systemEnvironment,
+      GIT_CONFIG_COUNT: String(entries.length),
+      ...Object.fromEntries(variables),
+    },
+    timeout: timeoutMs,
+  });
+}
+
+function explain(error: unknown, url: string): Error {
+  const { stderr, message } = error as Error & { stderr?: string };
+  const said = stderr?.trim() || message;
+  if (/Authentication failed|could not read Username|returned error: 40[13]/i.test(said)) {
+    return new LaunchRefusedError(
+      `The forge refuses the orchestrator's token for ${url}: give its account access to the repository, and the ` +
+        `token the scope write:repository. (git: ${said})`,
+    );
+  }
+  if (/repository '.*' not found|returned error: 404/i.test(said)) {
+    return new LaunchRefusedError(
+      `The forge has no repository ${url}, or hides it from the orchestrator's account: give it access. (git: ${said})`,
+    );
+  }
+  return new Error(`git fetch from ${url}: ${said}`, { cause: error });
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Users of bottles lie in here, apart from those of people and of the distribution's services. */
+const firstUid = 200_000;
+const uidsPerDirectory = 1_000;
+const ranges = 20_000;
+
+/**
+ * Gives the bottle a user of its own, when this process is root; the same one when it is called again.
+ * Each data directory has a range of its own, so that two orchestrators on a machine rarely meet, and each
+ * user is a file that is created exclusively, so that two bottles of one never do.
+ * @returns undefined when this process is not root
+ */
+export async function claimUid(dataDirectory: string, slug: string): Promise<number | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const directory = uidDirectory(dataDirectory);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const own = await findUid(directory, slug);
+  if (own !== undefined) return own;
+  const range = createHash('sha256').update(dataDirectory).digest().readUInt32BE() % ranges;
+  const first = firstUid + range * uidsPerDirectory;
+  for (let uid = first; uid < first + uidsPerDirectory; uid++) {
+    try {
+      await writeFile(join(directory, String(uid)), slug, { flag: 'wx' });
+      return uid;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+  throw new Error(`this host has ${uidsPerDirectory} bottles: destroy some`);
+}
+
+/** Gives the bottle's user back. Does nothing when it has none. Call it when nothing of the bottle is left. */
+export async function releaseUid(dataDirectory: string, slug: string): Promise<void> {
+  const uid = await findUid(uidDirectory(dataDirectory), slug);
+  if (uid !== undefined) await rm(join(uidDirectory(dataDirectory), String(uid)), { force: true });
+}
+
+async function findUid(directory: string, slug: string): Promise<number | undefined> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    if ((await readFile(join(directory, name), 'utf8').catch(() => '')) === slug)
+      return Number(name);
+  }
+  return undefined;
+}
+
+function uidDirectory(dataDirectory: string): string {
+  return join(dataDirectory, 'state', 'uids');
+}

@@ -1,0 +1,71 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Server } from 'node:net';
+import type { CloneOrder, LauncherMessage, SupervisorMessage } from './launch-protocol.ts';
+
+/** The agent was not started. */
+export class LaunchFailure extends Error {
+  override readonly name = 'LaunchFailure';
+  readonly retryable: boolean;
+  constructor(message: string, retryable: boolean) {
+    super(message);
+    this.retryable = retryable;
+  }
+}
+
+export interface AgentLaunch {
+  readonly child: ChildProcess;
+  /** Resolves when the mirror is up to date, so that the bottle can clone from it. */
+  readonly go: Promise<void>;
+  /** Undefined when the working copy is there already. */
+  readonly clone: CloneOrder | undefined;
+  readonly argv: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+  onListening(door: Server): void;
+  /** Called when nothing but the agent's start is left to do; the agent is executed only when it resolves. */
+  beforeStart(): Promise<void>;
+}
+
+/**
+ * Leads the launcher inside the sandbox to the point where it becomes the agent, and resolves then.
+ * @throws LaunchFailure when the sandbox or the clone fails
+ */
+export async function launchAgent(launch: AgentLaunch): Promise<void> {
+  const { child } = launch;
+  const listening = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>();
+  const replaced = Promise.withResolvers<void>();
+  const failed = Promise.withResolvers<never>();
+  child.on('message', (message: LauncherMessage, handle) => {
+    switch (message.type) {
+      case 'listening':
+        launch.onListening(handle as Server);
+        return listening.resolve();
+      case 'ready':
+        return ready.resolve();
+      case 'clone-failed':
+        return failed.reject(new LaunchFailure(`git clone: ${message.reason}`, true));
+    }
+  });
+  child.once('disconnect', () => replaced.resolve());
+  child.once('error', (error) =>
+    failed.reject(new LaunchFailure(`the sandbox: ${error.message}`, true)),
+  );
+  child.once('exit', (code, signal) => {
+    const how = signal ?? `exit code ${code}`;
+    failed.reject(new LaunchFailure(`the sandbox ended before the agent started (${how})`, true));
+  });
+
+  const tell = (message: SupervisorMessage): void => {
+    child.send(message, (error) => {
+      if (error !== null) failed.reject(new LaunchFailure(error.message, true));
+    });
+  };
+  const step = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, failed.promise]);
+  await step(listening.promise);
+  await step(launch.go);
+  tell({ type: 'setup', clone: launch.clone });
+  await step(ready.promise);
+  await step(launch.beforeStart());
+  tell({ type: 'execute', argv: launch.argv, environment: launch.environment });
+  await step(replaced.promise);
+}

@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { promisify } from 'node:util';
+import { inside } from '../bottles/directory.ts';
+import type { CloneOrder, LauncherMessage, SupervisorMessage } from './launch-protocol.ts';
+
+/**
+ * The first program inside a bottle. Hands the door's listener out to the supervisor, clones, and becomes the agent.
+ *
+ * The agent is executed only after a round trip to the supervisor: a supervisor that was killed cannot answer, and
+ * without it this program ends. So no agent ever runs whose supervisor died before bubblewrap was watching it.
+ */
+process.once('disconnect', () => process.exit(1));
+process.on('message', (message: SupervisorMessage) => {
+  if (message.type === 'setup') void setUp(message.clone);
+  else execute(message.argv, message.environment);
+});
+
+const door = createServer();
+door.listen(inside.doorPort, '127.0.0.1', () => {
+  process.send?.({ type: 'listening' } satisfies LauncherMessage, door, {}, () => door.close());
+});
+
+async function setUp(order: CloneOrder | undefined): Promise<void> {
+  try {
+    if (order !== undefined) await clone(order);
+    report({ type: 'ready' });
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: string };
+    report({ type: 'clone-failed', reason: stderr?.trim() || message });
+  }
+}
+
+/** Starts from nothing, since an attempt before this one may have been cut short. */
+async function clone({ url, branch, defaultBranch, settings }: CloneOrder): Promise<void> {
+  for (const name of await readdir(inside.work)) {
+    await rm(`${inside.work}/${name}`, { recursive: true, force: true });
+  }
+  const config = Object.entries(settings).flatMap(([key, value]) => [
+    '--config',
+    `${key}=${value}`,
+  ]);
+  await git('clone', '--quiet', '--no-checkout', ...config, url, '.');
+  const branches = await git('for-each-ref', '--format=%(refname)', 'refs/remotes/origin');
+  if (branches === '') {
+    await git('symbolic-ref', 'HEAD', `refs/heads/${branch}`);
+  } else if (branches.split('\n').includes(`refs/remotes/origin/${branch}`)) {
+    await git('switch', '--quiet', branch);
+  } else {
+    await git('switch', '--quiet', '--no-track', '--create', branch, `origin/${defaultBranch}`);
+  }
+}
+
+async function git(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('git', args, { cwd: inside.work });
+  return stdout;
+}
+
+function execute(argv: readonly string[], environment: Readonly<Record<string, string>>): void {
+  for (const descriptor of inheritedDescriptors()) closeSync(descriptor);
+  // Node ignores some signals, and an ignored signal stays ignored: `env` restores them. It also looks the program up,
+  // and ends with 127 and a line that says so when there is none.
+  const env = ['env', '--default-signal', '--', ...argv];
+  (process.execve as NonNullable<typeof process.execve>)('/usr/bin/env', env, { ...environment });
+}
+
+/** Those that the agent would get besides stdin, stdout and stderr. All others close by themselves. */
+function inheritedDescriptors(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((descriptor) => descriptor > 2 && !closesOnExec(descriptor));
+}
+
+function closesOnExec(descriptor: number): boolean {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8');
+    return (Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0', 8) & 0o2000000) !== 0;
+  } catch {
+    // The descriptor of the listing itself: closed since.
+    return true;
+  }
+}
+
+function report(message: LauncherMessage): void {
+  process.send?.(message);
+}

@@ -1,0 +1,312 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BottleBackend, RunningSandbox } from '../bottles/backend.ts';
+import { ControlServer } from '../bottles/control-server.ts';
+import {
+  type BottlePaths,
+  bottlePaths,
+  mirrorPath,
+  type RunPaths,
+  runPaths,
+} from '../bottles/directory.ts';
+import type { ForgeCredentials } from '../bottles/host.ts';
+import type { LaunchFile } from '../bottles/launch-file.ts';
+import { ownIdentity } from '../bottles/liveness.ts';
+import { systemEnvironment } from '../bottles/system.ts';
+import type { Done, RunEnd } from '../domain/run.ts';
+import type { Forge } from '../forges/forge.ts';
+import { journalVersion } from '../journal/format.ts';
+import { OutputLog } from '../journal/output-log.ts';
+import { claimJournal, type JournalWriter } from '../journal/writer.ts';
+import { agentEnvironment, cloneOrder } from './agent-environment.ts';
+import { launchAgent, LaunchFailure } from './agent-launch.ts';
+import { Checkin } from './checkin.ts';
+import { type Door, openDoor } from './door.ts';
+import { type EndCause, Ending } from './ending.ts';
+import { createGitGate, type GitGate, repositoryPath } from './git-gate/git-gate.ts';
+import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
+import { createSidecar, rpcPath, type Sidecar } from './sidecar/sidecar.ts';
+import { keepVigil } from './vigil.ts';
+
+/** Longer than any request to the forge may take. */
+const settleMs = 35_000;
+/** For the last output to come through the pipes when all writers are gone. */
+const drainMs = 2_000;
+
+/** What a supervisor is made with. */
+export interface SuperviseParts {
+  readonly backend: BottleBackend;
+  readonly createForge: (credentials: ForgeCredentials) => Forge;
+  /** Aborts when the process is asked to end. */
+  readonly terminated: AbortSignal;
+}
+
+/**
+ * Claims a run and lives it from the sandbox's start to the sealed journal. Does nothing when the run is claimed already.
+ * What must outlast this process is in the journal, and everything it starts dies with it.
+ */
+export async function supervise(file: LaunchFile, parts: SuperviseParts): Promise<void> {
+  const nonce = randomUUID();
+  const paths = bottlePaths(file.dataDirectory, file.request.slug);
+  const journal = await claimJournal(runPaths(paths.runs, file.request.run).journal, {
+    type: 'claimed',
+    version: journalVersion,
+    at: Date.now(),
+    slug: file.request.slug,
+    run: file.request.run,
+    supervisor: ownIdentity(nonce),
+  });
+  if (journal === undefined) return;
+  if (existsSync(paths.tombstone)) {
+    // Launched before a destroy and claimed after it: nobody else will stop this run.
+    await journal.seal({ type: 'ended', end: { outcome: 'cancelled', endedAt: Date.now() } });
+    return;
+  }
+  const { sockets } = file;
+  rmSync(sockets.run, { recursive: true, force: true });
+  mkdirSync(sockets.run, { recursive: true, mode: 0o700 });
+  mkdirSync(sockets.mounted, { mode: 0o755 });
+  await new Supervisor(file, paths, parts, journal).live(nonce);
+  rmSync(sockets.run, { recursive: true, force: true });
+}
+
+class Supervisor {
+  readonly #file: LaunchFile;
+  readonly #paths: BottlePaths;
+  readonly #run: RunPaths;
+  readonly #parts: SuperviseParts;
+  readonly #journal: JournalWriter;
+  readonly #operations: OwnedOperationLog;
+  readonly #sidecar: Sidecar;
+  readonly #gate: GitGate;
+  readonly #checkin: Checkin;
+  readonly #ending = new Ending();
+  readonly #go = Promise.withResolvers<void>();
+  readonly #abandoned = Promise.withResolvers<never>();
+  #door: Door | undefined;
+  #done: Done | undefined;
+  /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
+  #begunAt: number | undefined;
+
+  constructor(file: LaunchFile, paths: BottlePaths, parts: SuperviseParts, journal: JournalWriter) {
+    const { request } = file;
+    this.#file = file;
+    this.#paths = paths;
+    this.#run = runPaths(paths.runs, request.run);
+    this.#parts = parts;
+    this.#journal = journal;
+    this.#operations = createOperationLog(journal);
+    this.#checkin = new Checkin(
+      this.#run.checkin,
+      async () => (await this.#door?.answers()) ?? false,
+    );
+    const onCall = (): void => this.#checkin.onCall();
+    this.#sidecar = createSidecar({
+      launch: request,
+      operations: this.#operations,
+      onDone: (done) => this.#onDone(done),
+      onPullRequest: (number) =>
+        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
+      onCall,
+    });
+    this.#gate = createGitGate({
+      mirror: mirrorPath(file.dataDirectory, request.repository.id),
+      hooks: join(file.runtimeDirectory, 'git-hooks'),
+      upstream: request.repository.cloneUrl,
+      branch: request.branch,
+      environment: systemEnvironment,
+      operations: this.#operations,
+      isDone: () => this.#done !== undefined,
+      onCall,
+    });
+    // Whoever waits hears of it; when nobody waits any more it means nothing.
+    this.#abandoned.promise.catch(() => {});
+  }
+
+  /** Resolves when the journal is sealed, or the claim given up. */
+  async live(nonce: string): Promise<void> {
+    const { sockets, timing, request } = this.#file;
+    const door = await openDoor(
+      sockets.sidecar,
+      new Map([
+        [repositoryPath, (incoming, response) => void this.#gate.handle(incoming, response)],
+        [rpcPath, (incoming, response) => void this.#sidecar.handle(incoming, response)],
+      ]),
+    );
+    this.#door = door;
+    const output = new OutputLog(this.#run.output);
+    const sandbox = this.#spawn(output);
+    const exit = exitOf(sandbox);
+    const control = await this.#openControl(nonce);
+    using _vigil = keepVigil({
+      timing,
+      directory: this.#paths.root,
+      deadlineMs: request.deadlineMs,
+      isAttached: () => control.hasAttached,
+      begunAt: () => this.#begunAt,
+      onForsaken: () => this.#abandon('no orchestrator said go'),
+      onOverdue: () =>
+        this.#ending.request({
+          outcome: 'deadline',
+          reason: 'long past its deadline, with no orchestrator attached',
+        }),
+      onDiskFull: () =>
+        this.#ending.request({ outcome: 'lost', reason: "the data directory's disk is full" }),
+    });
+    this.#parts.terminated.addEventListener('abort', () => this.#onTerminated());
+
+    const failure = await this.#launch(sandbox, door);
+    if (failure === undefined) await this.#untilEnd(sandbox, exit, output);
+    else await this.#giveUp(failure, sandbox, output);
+    control.close();
+    door.close();
+  }
+
+  #spawn(output: OutputLog): RunningSandbox {
+    const sandbox = this.#parts.backend.spawn({
+      paths: this.#paths,
+      socketDirectory: this.#file.sockets.mounted,
+      runtimeDirectory: this.#file.runtimeDirectory,
+      promptFile: this.#run.prompt,
+      limits: this.#file.request.limits,
+    });
+    for (const stream of [sandbox.child.stdout, sandbox.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        output.write(chunk);
+        this.#checkin.onOutput();
+      });
+    }
+    return sandbox;
+  }
+
+  #openControl(nonce: string): Promise<ControlServer> {
+    return ControlServer.listen(this.#file.sockets.control, nonce, {
+      attach: (credentials) => {
+        this.#sidecar.setForge(this.#parts.createForge(credentials));
+        this.#gate.setCredentials(credentials);
+      },
+      go: () => this.#go.resolve(),
+      abandon: (reason, retryable) => this.#abandoned.reject(new LaunchFailure(reason, retryable)),
+      stop: (outcome) => this.#ending.request({ outcome }),
+    });
+  }
+
+  /** Resolves when the agent runs or the run is to end; with a failure, when the claim is to be given up. */
+  async #launch(sandbox: RunningSandbox, door: Door): Promise<LaunchFailure | undefined> {
+    const { request } = this.#file;
+    const clonedMark = join(this.#paths.root, 'cloned');
+    const launched = launchAgent({
+      child: sandbox.child,
+      go: this.#go.promise,
+      clone: existsSync(clonedMark) ? undefined : cloneOrder(request),
+      argv: request.argv,
+      environment: agentEnvironment(request),
+      onListening: (listener) => door.adopt(listener),
+      beforeStart: async () => {
+        await writeFile(clonedMark, '');
+        this.#goOnOnlyIfWanted();
+        this.#begunAt = Date.now();
+        await this.#journal.append(
+          { type: 'agent-starting', at: this.#begunAt },
+          { durable: true },
+        );
+        this.#goOnOnlyIfWanted();
+      },
+    }).then(() => this.#journal.append({ type: 'agent-started', at: Date.now() }));
+    try {
+      await Promise.race([launched, this.#ending.requested, this.#abandoned.promise]);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof LaunchFailure)) throw error;
+      const mayGiveUp = this.#begunAt === undefined && this.#ending.cause === undefined;
+      return mayGiveUp ? error : undefined;
+    } finally {
+      launched.catch(() => {});
+    }
+  }
+
+  #goOnOnlyIfWanted(): void {
+    if (this.#ending.cause !== undefined) throw new LaunchFailure('the run is to end', true);
+  }
+
+  /** Leaves a claim that may be replaced. */
+  async #giveUp(failure: LaunchFailure, sandbox: RunningSandbox, output: OutputLog): Promise<void> {
+    await sandbox.kill();
+    output.close();
+    const { message: reason, retryable } = failure;
+    await this.#journal.append(
+      { type: 'launch-failed', at: Date.now(), reason, retryable },
+      { durable: true },
+    );
+    await this.#journal.close();
+  }
+
+  async #untilEnd(sandbox: RunningSandbox, exit: Promise<Exit>, output: OutputLog): Promise<void> {
+    const first = await Promise.race([exit, this.#ending.requested.then(() => undefined)]);
+    if (first === undefined) await this.#terminate(sandbox, exit);
+    // What the agent left behind ends with it.
+    await sandbox.kill();
+    await Promise.race([(await exit).drained, delay(drainMs)]);
+    output.close();
+    await this.#operations.settle(settleMs);
+    await this.#journal.seal({ type: 'ended', end: this.#judge(first) });
+  }
+
+  async #terminate(sandbox: RunningSandbox, exit: Promise<Exit>): Promise<void> {
+    sandbox.terminate();
+    await Promise.race([exit, delay(this.#file.timing.afterTerm)]);
+  }
+
+  /** @param exit undefined when the agent did not end by itself */
+  #judge(exit: Exit | undefined): RunEnd {
+    const cause: EndCause | undefined =
+      exit === undefined ? this.#ending.cause : { outcome: 'exited', ...exit.cause };
+    return {
+      outcome: 'lost',
+      ...cause,
+      ...(exit?.code === undefined ? {} : { exitCode: exit.code }),
+      ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
+      endedAt: Date.now(),
+    };
+  }
+
+  async #onDone(done: Done): Promise<void> {
+    await this.#journal.append({ type: 'done', at: Date.now(), done }, { durable: true });
+    this.#done = done;
+    setTimeout(() => this.#ending.request({ outcome: 'done' }), this.#file.timing.afterDone);
+  }
+
+  #onTerminated(): void {
+    const reason = 'the supervisor was asked to terminate';
+    if (this.#begunAt === undefined) this.#abandon(reason);
+    else this.#ending.request({ outcome: 'lost', reason });
+  }
+
+  #abandon(reason: string): void {
+    this.#abandoned.reject(new LaunchFailure(reason, true));
+  }
+}
+
+interface Exit {
+  /** Undefined when the sandbox was killed from outside. */
+  readonly code: number | undefined;
+  readonly cause: { readonly reason?: string };
+  /** Resolves when all output has been read. */
+  readonly drained: Promise<void>;
+}
+
+function exitOf({ child }: RunningSandbox): Promise<Exit> {
+  const drained = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      const cause = signal === null ? {} : { reason: `the sandbox was ended by ${signal}` };
+      resolve({ code: code ?? undefined, cause, drained });
+    });
+    child.once('error', ({ message }) => {
+      resolve({ code: undefined, cause: { reason: message }, drained: Promise.resolve() });
+    });
+  });
+}

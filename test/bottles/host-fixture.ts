@@ -1,0 +1,180 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BottleBackend } from '../../src/bottles/backend.ts';
+import type {
+  BottleHost,
+  ForgeCredentials,
+  LaunchRequest,
+  RunObserver,
+} from '../../src/bottles/host.ts';
+import { type SupervisorTiming, supervisorTiming } from '../../src/bottles/launch-file.ts';
+import { createLocalBackend } from '../../src/bottles/local/local-backend.ts';
+import { installRuntime } from '../../src/bottles/runtime.ts';
+import { makeSocketBase } from '../../src/bottles/sockets.ts';
+import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
+import type { Operation } from '../../src/domain/operation.ts';
+import type { Done, RunEnd } from '../../src/domain/run.ts';
+import { bundleRuntime } from '../../tools/bundle-runtime.ts';
+
+/** No forge answers there: what these tests ask of the sidecar needs none. */
+export const credentials: ForgeCredentials = {
+  apiUrl: 'http://127.0.0.1:9/api/v1',
+  login: 'bot',
+  token: 'a-secret-token',
+};
+
+export const never = new AbortController().signal;
+
+/** A host on a data directory of its own, with a repository to clone from. */
+export class HostFixture {
+  readonly directory: string;
+  readonly dataDirectory: string;
+  readonly upstream: string;
+  readonly backend: BottleBackend;
+  readonly host: BottleHost;
+  readonly runtimeDirectory: string;
+  readonly socketBase: string;
+  #slugs = 0;
+
+  private constructor(
+    directory: string,
+    runtimeDirectory: string,
+    timing: SupervisorTiming,
+    backend: BottleBackend,
+  ) {
+    this.directory = directory;
+    this.dataDirectory = join(directory, 'data');
+    this.upstream = join(directory, 'upstream.git');
+    this.runtimeDirectory = runtimeDirectory;
+    this.backend = backend;
+    this.socketBase = makeSocketBase(process.getuid?.() ?? 0, undefined);
+    this.host = this.anotherHost(timing);
+  }
+
+  static async make(
+    options: {
+      timing?: Partial<SupervisorTiming>;
+      directory?: string;
+      backend?: BottleBackend;
+    } = {},
+  ): Promise<HostFixture> {
+    const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'bottles-')));
+    const built = join(directory, 'built');
+    await bundleRuntime(built);
+    const runtime = await installRuntime(join(directory, 'data'), built);
+    const timing = { ...supervisorTiming, afterDone: 300, afterTerm: 1_000, ...options.timing };
+    const fixture = new HostFixture(
+      directory,
+      runtime,
+      timing,
+      options.backend ?? createLocalBackend(),
+    );
+    await fixture.#makeUpstream();
+    return fixture;
+  }
+
+  /** As the next orchestrator on the same data directory has it. */
+  anotherHost(timing: SupervisorTiming = supervisorTiming): BottleHost {
+    return createSupervisedHost({
+      dataDirectory: this.dataDirectory,
+      socketBase: this.socketBase,
+      runtimeDirectory: this.runtimeDirectory,
+      backends: new Map([[this.backend.name, this.backend]]),
+      hostId: 'test',
+      timing,
+    });
+  }
+
+  /** A request for a new bottle whose agent is a shell script. */
+  request(script: string, changes: Partial<LaunchRequest> = {}): LaunchRequest {
+    const hex = (++this.#slugs).toString(16).padStart(8, '0');
+    return {
+      slug: `test-${hex}`,
+      run: 1,
+      workflowId: `issue/test/${hex}`,
+      backend: this.backend.name,
+      repository: {
+        id: 7,
+        forgeHost: 'forge.example',
+        owner: 'acme',
+        name: 'site',
+        cloneUrl: `file://${this.upstream}`,
+        defaultBranch: 'main',
+      },
+      issueNumber: 1,
+      branch: 'bot-bottle/issue-1',
+      prompt: 'Do the work.',
+      argv: ['sh', '-c', script],
+      environment: {},
+      gitIdentity: { name: 'Agent', email: 'agent@example.test' },
+      limits: {},
+      deadlineMs: 3_600_000,
+      ...changes,
+    };
+  }
+
+  /** Launches and waits for the end. */
+  async run(request: LaunchRequest): Promise<RunEnd> {
+    await this.host.launch(request, credentials, never);
+    return await this.host.watch(request, credentials, new Recorder(), never);
+  }
+
+  async output(request: LaunchRequest): Promise<string> {
+    const options = { follow: false, signal: never };
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.host.readOutput(request, options)) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { slug } of await this.host.list()) await this.host.destroy(slug);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #makeUpstream(): Promise<void> {
+    const seed = join(this.directory, 'seed');
+    await mkdir(seed, { recursive: true });
+    await writeFile(join(seed, 'readme.md'), 'hello\n');
+    const git = (...args: string[]): void => {
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.test', ...args], {
+        cwd: seed,
+        stdio: 'ignore',
+      });
+    };
+    git('init', '--initial-branch=main');
+    git('add', '.');
+    git('commit', '--message=first');
+    git('clone', '--bare', seed, this.upstream);
+  }
+}
+
+/** Keeps what a watch tells. */
+export class Recorder implements RunObserver {
+  readonly lastSequence: number;
+  readonly operations: Operation[] = [];
+  readonly dones: Done[] = [];
+  readonly pullRequests: number[] = [];
+  readonly checkins: number[] = [];
+
+  constructor(lastSequence = 0) {
+    this.lastSequence = lastSequence;
+  }
+
+  async operation(operation: Operation): Promise<void> {
+    this.operations.push(operation);
+  }
+
+  async pullRequest(number: number): Promise<void> {
+    this.pullRequests.push(number);
+  }
+
+  async done(done: Done): Promise<void> {
+    this.dones.push(done);
+  }
+
+  checkin(at: number): void {
+    this.checkins.push(at);
+  }
+}
