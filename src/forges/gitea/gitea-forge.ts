@@ -1,0 +1,295 @@
+import {
+  ForgeDeniedError,
+  ForgeMovedError,
+  ForgeNotFoundError,
+  ForgeRefusedError,
+  ForgeUnavailableError,
+} from '../../domain/errors.ts';
+import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
+import type { Forge } from '../forge.ts';
+import { apiPath } from './api-path.ts';
+import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
+import {
+  toComment,
+  toInlineComment,
+  toIssue,
+  toPullRequest,
+  toRepository,
+  toReviewComment,
+  toVerdict,
+} from './convert.ts';
+import * as schema from './schema.ts';
+
+export interface GiteaForgeSettings extends GiteaClientSettings {
+  /**
+   * What `RepositoryRef.forgeHost` says. Default: the host of `apiUrl`. Give it when the API is reached under another
+   * name than people use, because a webhook's payload has the public one.
+   */
+  readonly host?: string;
+}
+
+/** @throws ConfigError when the URL or the token cannot be used */
+export function createGiteaForge(settings: GiteaForgeSettings): Forge {
+  const client = createGiteaClient(settings);
+  return new GiteaForge(client, settings.host ?? client.host);
+}
+
+const writes: ReadonlySet<string> = new Set(['write', 'admin', 'owner']);
+
+class GiteaForge implements Forge {
+  readonly host: string;
+  readonly #client: GiteaClient;
+
+  constructor(client: GiteaClient, host: string) {
+    this.#client = client;
+    this.host = host;
+  }
+
+  async readIssue(repository: RepositoryRef, number: number): Promise<Issue> {
+    const issue = await this.#readItem(repository, number);
+    if (issue.pull_request) {
+      throw new ForgeNotFoundError(`#${number} is a pull request, not an issue`);
+    }
+    return toIssue(issue);
+  }
+
+  async readPullRequest(repository: RepositoryRef, number: number): Promise<PullRequest> {
+    const path = `${pathOf(repository)}${apiPath`/pulls/${number}`}`;
+    const pull = await this.#client.get(path, schema.pullRequestSchema);
+    mustBe(repository, pull.base.repo_id);
+    return toPullRequest(pull);
+  }
+
+  async listComments(repository: RepositoryRef, number: number): Promise<readonly Comment[]> {
+    // Read first because Gitea answers 500, not 404, to a question for the comments of an issue that is not there
+    const item = await this.#readItem(repository, number);
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}/comments`}`;
+    const conversation = await this.#client.get(path, schema.commentsSchema);
+    const comments = conversation.map(toComment);
+    if (item.pull_request) {
+      for await (const comment of this.#reviewComments(repository, number)) {
+        comments.push(comment);
+      }
+    }
+    return comments.toSorted(byAge);
+  }
+
+  async findOpenPullRequest(
+    repository: RepositoryRef,
+    branch: string,
+  ): Promise<PullRequest | undefined> {
+    return this.#findPullRequest(repository, branch, 'open');
+  }
+
+  async findLatestPullRequest(
+    repository: RepositoryRef,
+    branch: string,
+  ): Promise<PullRequest | undefined> {
+    return this.#findPullRequest(repository, branch, 'all');
+  }
+
+  async createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}/comments`}`;
+    try {
+      return toComment(await this.#client.post(path, { body }, schema.commentSchema));
+    } catch (error) {
+      if (error instanceof ForgeUnavailableError && error.status === 500) {
+        // Gitea's answer also for an issue that is not there: then this read says so, and nobody tries for ever
+        await this.#readItem(repository, number);
+      }
+      throw error;
+    }
+  }
+
+  async updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}`}`;
+    await this.#client.patch(path, { body }, schema.issueSchema);
+  }
+
+  async createPullRequest(
+    repository: RepositoryRef,
+    draft: { title: string; body: string; head: string; base: string },
+  ): Promise<PullRequest> {
+    const { title, body, head, base } = draft;
+    const path = pathOf(repository);
+    const compared = await this.#client.get(
+      `${path}${apiPath`/compare/${`${base}...${head}`}`}`,
+      schema.comparisonSchema,
+    );
+    if (compared.total_commits === 0) {
+      // Gitea itself would open an empty one
+      throw new ForgeRefusedError(`${head} has no commit that ${base} does not have`);
+    }
+    return toPullRequest(
+      await this.#client.post(
+        `${path}/pulls`,
+        { title, body, head, base },
+        schema.pullRequestSchema,
+      ),
+    );
+  }
+
+  async whoAmI(): Promise<string> {
+    return (await this.#client.get('/user', schema.userSchema)).login;
+  }
+
+  async isOrgMember(org: string, login: string): Promise<boolean> {
+    try {
+      if (await this.#client.exists(apiPath`/orgs/${org}/members/${login}`)) {
+        return true;
+      }
+    } catch (error) {
+      if (error instanceof ForgeMovedError && error.status === 303) {
+        throw new ForgeDeniedError(
+          `only a member may ask who belongs to ${org}: add the account that the forge token belongs to`,
+          { status: 303, cause: error },
+        );
+      }
+      throw error;
+    }
+    // The same 404 stands for an org that is not there: a mistyped one would turn everybody away in silence
+    await this.#client.get(apiPath`/orgs/${org}`, schema.organizationSchema);
+    return false;
+  }
+
+  async canWrite(repository: RepositoryRef, login: string): Promise<boolean> {
+    const path = `${pathOf(repository)}${apiPath`/collaborators/${login}/permission`}`;
+    try {
+      return writes.has((await this.#client.get(path, schema.permissionSchema)).permission);
+    } catch (error) {
+      if (error instanceof ForgeDeniedError && error.status === 403) {
+        return this.#isWriter(repository, login, error);
+      }
+      if (error instanceof ForgeNotFoundError) {
+        // An unknown login, if the repository is there
+        await this.#client.get(pathOf(repository), schema.repositorySchema);
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  async readRepository(owner: string, name: string): Promise<Repository> {
+    return this.#readRepository(apiPath`/repos/${owner}/${name}`);
+  }
+
+  async readRepositoryById(id: number): Promise<Repository> {
+    return this.#readRepository(apiPath`/repositories/${id}`);
+  }
+
+  async #readRepository(path: string): Promise<Repository> {
+    return toRepository(await this.#client.get(path, schema.repositorySchema), this.host);
+  }
+
+  /** An issue, or a pull request as an issue. */
+  async #readItem(repository: RepositoryRef, number: number): Promise<schema.GiteaIssue> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}`}`;
+    const item = await this.#client.get(path, schema.issueSchema);
+    mustBe(repository, item.repository.id);
+    return item;
+  }
+
+  async *#reviewComments(repository: RepositoryRef, number: number): AsyncGenerator<Comment> {
+    const reviews = `${pathOf(repository)}${apiPath`/pulls/${number}/reviews`}`;
+    for await (const review of this.#client.list(reviews, schema.reviewsSchema)) {
+      const verdict = toVerdict(review.state);
+      if (verdict === undefined) {
+        continue;
+      }
+      if (review.body !== '') {
+        yield toReviewComment(review, verdict);
+      }
+      if (review.comments_count > 0) {
+        const path = `${reviews}${apiPath`/${review.id}/comments`}`;
+        const inline = await this.#client.get(path, schema.inlineCommentsSchema);
+        yield* inline.map((comment) => toInlineComment(comment, review.id));
+      }
+    }
+  }
+
+  /** Gitea cannot search by head. It lists the newest first. */
+  async #findPullRequest(
+    repository: RepositoryRef,
+    branch: string,
+    state: 'open' | 'all',
+  ): Promise<PullRequest | undefined> {
+    const path = `${pathOf(repository)}/pulls`;
+    for await (const pull of this.#client.list(path, schema.pullRequestsSchema, { state })) {
+      mustBe(repository, pull.base.repo_id);
+      const { headBranch, headRepositoryId } = toPullRequest(pull);
+      if (headBranch === branch && headRepositoryId === repository.id) {
+        return toPullRequest(pull);
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * The answer for a token that does not administrate the repository and so may not ask for permissions. Everybody who
+   * can write is among the assignees; of an org's repository, so are those whose team can only read its pull requests.
+   * @throws ForgeDeniedError when the login may be one of these
+   */
+  async #isWriter(
+    repository: RepositoryRef,
+    login: string,
+    refusal: ForgeDeniedError,
+  ): Promise<boolean> {
+    const path = pathOf(repository);
+    const assignees = await this.#client.get(`${path}/assignees`, schema.usersSchema);
+    if (!assignees.some((user) => user.login.toLowerCase() === login.toLowerCase())) {
+      return false;
+    }
+    const teams = await this.#teams(path);
+    if (
+      teams.every(({ permission, units_map: units }) =>
+        writes.has(units?.['repo.code'] ?? permission),
+      )
+    ) {
+      return true;
+    }
+    throw new ForgeDeniedError(
+      `cannot tell whether ${login} may write to ${repository.owner}/${repository.name}: ` +
+        'make the account that the forge token belongs to an administrator of the repository',
+      { status: 403, cause: refusal },
+    );
+  }
+
+  /** The teams with access to the repository; none when it belongs to a person. */
+  async #teams(repositoryPath: string) {
+    try {
+      return await this.#client.get(`${repositoryPath}/teams`, schema.teamsSchema);
+    } catch (error) {
+      if (error instanceof ForgeRefusedError && error.status === 405) {
+        return [];
+      }
+      throw error;
+    }
+  }
+}
+
+function pathOf(repository: RepositoryRef): string {
+  return apiPath`/repos/${repository.owner}/${repository.name}`;
+}
+
+/** After a rename another repository can take the old name. */
+function mustBe(repository: RepositoryRef, id: number): void {
+  if (id !== repository.id) {
+    throw new ForgeMovedError(
+      `${repository.owner}/${repository.name} is another repository now (${id}, not ${repository.id})`,
+    );
+  }
+}
+
+/**
+ * Times have a resolution of one second and reviews count apart, so that what falls into one second is ordered by kind
+ * (a review before its inline comments), then by number.
+ */
+function byAge(one: Comment, other: Comment): number {
+  return (
+    Date.parse(one.createdAt) - Date.parse(other.createdAt) ||
+    kindOrder.indexOf(one.kind) - kindOrder.indexOf(other.kind) ||
+    one.id - other.id
+  );
+}
+
+const kindOrder: readonly Comment['kind'][] = ['conversation', 'review', 'inline'];

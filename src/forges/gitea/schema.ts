@@ -1,0 +1,116 @@
+import * as z from 'zod/mini';
+
+/**
+ * The fields of Gitea's answers and payloads that are used; all others are ignored. `zod/mini`, because this is part of
+ * the supervisor, where the whole of zod costs 12 MiB per running bottle.
+ */
+
+/** Null or absent where Gitea has nothing to say. */
+const text = z.pipe(
+  z.nullish(z.string()),
+  z.transform((value) => value ?? ''),
+);
+
+const user = z.object({ login: z.string() });
+/** Null for an account that is gone. */
+const author = z.nullish(user);
+
+export const userSchema = user;
+export const usersSchema = z.array(user);
+
+export const organizationSchema = z.object({ id: z.number() });
+
+export const repositorySchema = z.object({
+  id: z.number(),
+  name: z.string(),
+  owner: user,
+  html_url: z.string(),
+  clone_url: z.string(),
+  default_branch: z.string(),
+  archived: z.boolean(),
+});
+
+export const issueSchema = z.object({
+  number: z.number(),
+  title: z.string(),
+  body: text,
+  state: z.enum(['open', 'closed']),
+  html_url: z.string(),
+  user: author,
+  labels: z.nullish(z.array(z.object({ name: z.string() }))),
+  assignees: z.nullish(usersSchema),
+  /** Set when the number is a pull request's. */
+  pull_request: z.nullish(z.object({})),
+  repository: z.object({ id: z.number() }),
+});
+
+export const pullRequestHeadSchema = z.object({
+  /** The branch's name; empty for a PR made by a push to `refs/for/…`, which has none. */
+  label: text,
+  /** `refs/pull/<n>/head` once the branch is gone. */
+  ref: z.string(),
+  /** -1 when the repository is gone. */
+  repo_id: z.number(),
+});
+
+export const pullRequestSchema = z.object({
+  number: z.number(),
+  title: z.string(),
+  body: text,
+  state: z.enum(['open', 'closed']),
+  merged: z.boolean(),
+  html_url: z.string(),
+  user: author,
+  head: pullRequestHeadSchema,
+  base: z.object({ ref: z.string(), repo_id: z.number() }),
+});
+export const pullRequestsSchema = z.array(pullRequestSchema);
+
+export const comparisonSchema = z.object({ total_commits: z.number() });
+
+export const commentSchema = z.object({
+  id: z.number(),
+  body: text,
+  user: author,
+  created_at: z.string(),
+  html_url: z.string(),
+});
+export const commentsSchema = z.array(commentSchema);
+
+export const reviewsSchema = z.array(
+  z.object({
+    id: z.number(),
+    body: text,
+    user: author,
+    /** `APPROVED`, `REQUEST_CHANGES`, `COMMENT`; `PENDING` and `REQUEST_REVIEW` were not submitted. */
+    state: z.string(),
+    comments_count: z.number(),
+    submitted_at: z.string(),
+    html_url: z.string(),
+  }),
+);
+
+export const inlineCommentsSchema = z.array(
+  z.extend(commentSchema, {
+    path: z.string(),
+    /** Line in the new file, or 0. */
+    position: z.number(),
+    /** Line in the old file, or 0: the comment is on a line that was taken away. */
+    original_position: z.number(),
+  }),
+);
+
+export const permissionSchema = z.object({ permission: z.string() });
+
+export const teamsSchema = z.array(
+  z.object({ permission: z.string(), units_map: z.nullish(z.record(z.string(), z.string())) }),
+);
+
+export type GiteaUser = z.infer<typeof author>;
+export type GiteaRepository = z.infer<typeof repositorySchema>;
+export type GiteaIssue = z.infer<typeof issueSchema>;
+export type GiteaPullRequest = z.infer<typeof pullRequestSchema>;
+export type GiteaPullRequestHead = z.infer<typeof pullRequestHeadSchema>;
+export type GiteaComment = z.infer<typeof commentSchema>;
+export type GiteaReview = z.infer<typeof reviewsSchema>[number];
+export type GiteaInlineComment = z.infer<typeof inlineCommentsSchema>[number];

@@ -1,0 +1,223 @@
+import {
+  ForgeDeniedError,
+  ForgeMovedError,
+  ForgeNotFoundError,
+  ForgeRefusedError,
+} from '../../domain/errors.ts';
+import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
+import type { Forge } from '../forge.ts';
+import {
+  itemOf,
+  type MemoryItem,
+  type MemoryPullItem,
+  type MemoryRepository,
+  type MemorySite,
+  memoryDefaultBranch,
+  mustBe,
+} from './memory-site.ts';
+
+/** The methods of a forge, all of which can be made to fail. */
+export type ForgeMethod = Exclude<keyof Forge, 'host'>;
+
+/** `before`: nothing has happened; `after`: the effect is there, only the answer was lost. */
+export type FaultTime = 'before' | 'after';
+
+/** A forge in memory, for tests of what calls one: what is behind it is a `MemorySite`. */
+export class MemoryForge implements Forge {
+  readonly host: string;
+  readonly #site: MemorySite;
+  readonly #login: string;
+  readonly #faults = new Map<ForgeMethod, { error: Error; time: FaultTime }[]>();
+
+  /** @param login the account that the calls are made with */
+  constructor(site: MemorySite, login: string) {
+    this.host = site.host;
+    this.#site = site;
+    this.#login = login;
+  }
+
+  /** The next call of `method` rejects with `error`; given twice, the next two do. */
+  failNext(method: ForgeMethod, error: Error, time: FaultTime = 'before'): void {
+    this.#faults.set(method, [...(this.#faults.get(method) ?? []), { error, time }]);
+  }
+
+  readIssue(repository: RepositoryRef, number: number): Promise<Issue> {
+    return this.#call('readIssue', () => {
+      const found = this.#toRead(repository);
+      const item = itemOf(found, number);
+      if (item.pull) {
+        throw new ForgeNotFoundError(`#${number} is a pull request, not an issue`);
+      }
+      return this.#issue(found, item);
+    });
+  }
+
+  readPullRequest(repository: RepositoryRef, number: number): Promise<PullRequest> {
+    return this.#call('readPullRequest', () => {
+      const found = this.#toRead(repository);
+      const item = itemOf(found, number);
+      if (!isPull(item)) {
+        throw new ForgeNotFoundError(`#${number} is an issue, not a pull request`);
+      }
+      return this.#pullRequest(found, item);
+    });
+  }
+
+  listComments(repository: RepositoryRef, number: number): Promise<readonly Comment[]> {
+    return this.#call('listComments', () => [...itemOf(this.#toRead(repository), number).comments]);
+  }
+
+  findOpenPullRequest(repository: RepositoryRef, branch: string): Promise<PullRequest | undefined> {
+    return this.#call('findOpenPullRequest', () =>
+      this.#pullsOf(repository, branch).find(({ state }) => state === 'open'),
+    );
+  }
+
+  findLatestPullRequest(
+    repository: RepositoryRef,
+    branch: string,
+  ): Promise<PullRequest | undefined> {
+    return this.#call('findLatestPullRequest', () => this.#pullsOf(repository, branch)[0]);
+  }
+
+  createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment> {
+    return this.#call('createComment', () => {
+      const found = this.#toWrite(repository);
+      const item = itemOf(found, number);
+      if (body === '') {
+        throw new ForgeRefusedError('a comment needs a text', { status: 422 });
+      }
+      return this.#site.addComment(found, item, { author: this.#login, body });
+    });
+  }
+
+  updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void> {
+    return this.#call('updateDescription', () => {
+      itemOf(this.#toWrite(repository), number).body = body;
+    });
+  }
+
+  createPullRequest(
+    repository: RepositoryRef,
+    draft: { title: string; body: string; head: string; base: string },
+  ): Promise<PullRequest> {
+    return this.#call('createPullRequest', () => {
+      const found = this.#toWrite(repository);
+      return this.#pullRequest(found, this.#site.addPullRequest(found, this.#login, draft));
+    });
+  }
+
+  whoAmI(): Promise<string> {
+    return this.#call('whoAmI', () => this.#login);
+  }
+
+  isOrgMember(org: string, login: string): Promise<boolean> {
+    return this.#call('isOrgMember', () => {
+      const members = this.#site.membersOf(org);
+      if (!members.has(this.#login)) {
+        throw new ForgeDeniedError(`${this.#login} may not ask who belongs to ${org}`, {
+          status: 303,
+        });
+      }
+      return members.has(login);
+    });
+  }
+
+  canWrite(repository: RepositoryRef, login: string): Promise<boolean> {
+    return this.#call('canWrite', () => {
+      const role = this.#toRead(repository).roles.get(login);
+      return role === 'write' || role === 'admin';
+    });
+  }
+
+  readRepository(owner: string, name: string): Promise<Repository> {
+    return this.#call('readRepository', () => this.#repository(this.#site.byName(owner, name)));
+  }
+
+  readRepositoryById(id: number): Promise<Repository> {
+    return this.#call('readRepositoryById', () => this.#repository(this.#site.byId(id)));
+  }
+
+  async #call<T>(method: ForgeMethod, act: () => T): Promise<T> {
+    const fault = this.#faults.get(method)?.shift();
+    if (fault?.time === 'before') {
+      throw fault.error;
+    }
+    const result = act();
+    if (fault) {
+      throw fault.error;
+    }
+    return result;
+  }
+
+  #toRead(ref: RepositoryRef): MemoryRepository {
+    const repository = this.#site.byName(ref.owner, ref.name);
+    mustBe(ref, repository);
+    return repository;
+  }
+
+  #toWrite(ref: RepositoryRef): MemoryRepository {
+    const repository = this.#toRead(ref);
+    if (repository.owner !== ref.owner || repository.name !== ref.name) {
+      throw new ForgeMovedError(`the repository is ${repository.owner}/${repository.name} now`, {
+        status: 301,
+      });
+    }
+    if (repository.archived) {
+      throw new ForgeRefusedError('the repository is archived', { status: 423 });
+    }
+    return repository;
+  }
+
+  #repository(repository: MemoryRepository): Repository {
+    const { id, owner, name, archived } = repository;
+    return {
+      ref: { forgeHost: this.host, id, owner, name },
+      defaultBranch: memoryDefaultBranch,
+      cloneUrl: `${this.#site.webUrl(repository)}.git`,
+      archived,
+    };
+  }
+
+  #issue(repository: MemoryRepository, item: MemoryItem): Issue {
+    const { number, title, body, state, author, labels, assignees } = item;
+    const url = `${this.#site.webUrl(repository)}/issues/${number}`;
+    return { number, title, body, state, url, author, labels, assignees };
+  }
+
+  #pullRequest(repository: MemoryRepository, item: MemoryPullItem): PullRequest {
+    const { number, title, body, state, author, pull } = item;
+    return {
+      number,
+      title,
+      body,
+      state,
+      merged: pull.merged,
+      url: `${this.#site.webUrl(repository)}/pulls/${number}`,
+      author,
+      headBranch: pull.head,
+      headRepositoryId: this.#site.exists(pull.headRepositoryId)
+        ? pull.headRepositoryId
+        : undefined,
+      baseBranch: pull.base,
+    };
+  }
+
+  /** Newest first. */
+  #pulls(repository: MemoryRepository): PullRequest[] {
+    return [...repository.items.values()]
+      .filter(isPull)
+      .map((item) => this.#pullRequest(repository, item))
+      .toReversed();
+  }
+
+  #pullsOf(ref: RepositoryRef, branch: string): PullRequest[] {
+    return this.#pulls(this.#toRead(ref)).filter(
+      (pull) => pull.headBranch === branch && pull.headRepositoryId === ref.id,
+    );
+  }
+}
+
+function isPull(item: MemoryItem): item is MemoryPullItem {
+  return item.pull !== undefined;
+}
