@@ -39,8 +39,6 @@ export interface GitGate {
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** Replaces the credentials for the forge. Until the first call pushes are refused. */
   setCredentials(credentials: ForgeCredentials): void;
-  /** Resolves when no push is under way. */
-  settled(): Promise<void>;
 }
 
 const maxProcesses = 8;
@@ -51,7 +49,6 @@ export function createGitGate(options: GitGateOptions): GitGate {
   const ref = `refs/heads/${options.branch}`;
   let credentials: ForgeCredentials | undefined;
   let processes = 0;
-  const pushes = new Set<Promise<void>>();
 
   const settings: GitSettings = {
     'core.hooksPath': options.hooks,
@@ -74,9 +71,7 @@ export function createGitGate(options: GitGateOptions): GitGate {
       const call = { request, response, repository: mirror, path, query };
       try {
         if (path === '/git-receive-pack') {
-          const push = receive(call);
-          pushes.add(push);
-          await push.finally(() => pushes.delete(push));
+          await receive(call);
         } else {
           await runHttpBackend({
             ...call,
@@ -149,7 +144,15 @@ export function createGitGate(options: GitGateOptions): GitGate {
   async function refreshBranch(): Promise<void> {
     const child = spawn(
       'git',
-      ['fetch', '--quiet', '--no-tags', '--no-auto-gc', upstream, `+${ref}:${ref}`],
+      [
+        'fetch',
+        '--quiet',
+        '--no-tags',
+        '--no-auto-gc',
+        '--no-write-fetch-head',
+        upstream,
+        `+${ref}:${ref}`,
+      ],
       {
         cwd: mirror,
         env: {
@@ -170,9 +173,6 @@ export function createGitGate(options: GitGateOptions): GitGate {
     handle,
     setCredentials(next) {
       credentials = next;
-    },
-    async settled() {
-      await Promise.allSettled(pushes);
     },
   };
 }

@@ -10,8 +10,11 @@ import { isMethod, isWrite, parseMethodCall } from './methods.ts';
 import type { MethodCall } from './methods.ts';
 import { RpcError, errorCodes, errorResponse, parseRpcRequest, resultResponse } from './rpc.ts';
 import type { RpcCall, RpcResponse } from './rpc.ts';
+import { rpcPath } from './rpc-path.ts';
 import { createScopedForge } from './scoped-forge.ts';
 import { createThrottle } from './throttle.ts';
+
+export { rpcPath };
 
 export interface SidecarOptions {
   readonly launch: LaunchRequest;
@@ -30,11 +33,7 @@ export interface Sidecar {
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** Replaces the forge; until the first call everything that needs it is answered as unavailable. */
   setForge(forge: Forge): void;
-  /** Resolves when no call is under way. */
-  settled(): Promise<void>;
 }
-
-export const rpcPath = '/rpc';
 
 const maxBodyBytes = 1024 * 1024;
 const maxInFlight = 16;
@@ -51,7 +50,6 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   });
   const throttle = createThrottle({ inFlight: maxInFlight, perSecond: maxCallsPerSecond });
   const refusals = createRefusalRecord(operations);
-  const inFlight = new Set<Promise<void>>();
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     options.onCall();
@@ -60,12 +58,9 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       sendText(response, status, `Nothing here: POST a JSON-RPC 2.0 request to ${rpcPath}.\n`);
       return;
     }
-    const work = admit(request, response).catch(() => {
+    await admit(request, response).catch(() => {
       response.destroy();
     });
-    inFlight.add(work);
-    await work;
-    inFlight.delete(work);
   }
 
   async function admit(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -212,9 +207,6 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     handle,
     setForge(next) {
       forge = next;
-    },
-    async settled() {
-      await Promise.allSettled(inFlight);
     },
   };
 }

@@ -296,7 +296,7 @@ describe('the git gate', () => {
       await until('the push to reach the forge', () => reached);
       expect((await pushing).code).not.toBe(0);
       resolve();
-      await stand.gate.settled();
+      await until('the push to end', () => stand.operations().length > 0);
       expect(await forgeHas()).toBe(head);
       expect(await mirrorHas()).toBe(head);
       expect(stand.operations()).toMatchObject([{ outcome: 'ok' }]);

@@ -1,0 +1,2 @@
+/** Where the sidecar takes JSON-RPC requests on its socket. */
+export const rpcPath = '/rpc';
