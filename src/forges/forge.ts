@@ -7,7 +7,8 @@ import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../
  * - Safe to call concurrently. No method retries: who calls decides (in an activity, Temporal's policy).
  * - Every request ends within 30 s, else `ForgeUnavailableError`.
  * - Errors are those of `domain/errors`: unavailable (no answer, 429, 5xx), not found, denied, refused, moved.
- * - A redirect of a read is followed; a redirect of a write is `ForgeMovedError`: never sent twice.
+ * - A redirect of a read is followed; a redirect of a write is `ForgeMovedError`: never sent twice. So is a read that
+ *   finds another repository under the name: after a rename anybody may take the old one.
  * - An answer that is not JSON of the expected form is `ForgeUnavailableError` (a proxy's error page, say).
  */
 export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory {
@@ -16,13 +17,15 @@ export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory {
 }
 
 export interface ForgeReader {
-  /** @throws ForgeNotFoundError also for a pull request's number on forges that tell them apart */
+  /** @throws ForgeNotFoundError also when the number is a pull request */
   readIssue(repository: RepositoryRef, number: number): Promise<Issue>;
   /** @throws ForgeNotFoundError when the number is an issue */
   readPullRequest(repository: RepositoryRef, number: number): Promise<PullRequest>;
   /**
    * All comments below an issue or PR, oldest first: conversation, submitted reviews with a text, and their
    * inline comments. Pages are read to the end. Pending reviews are left out.
+   *
+   * Tell new ones by kind and id, never by time: a review that was drafted for a while carries the time it was begun.
    */
   listComments(repository: RepositoryRef, number: number): Promise<readonly Comment[]>;
   /** The open PR whose head is `branch` in the repository itself, or undefined. */
@@ -40,7 +43,10 @@ export interface ForgeWriter {
   createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment>;
   /** Replaces the body of an issue or PR. */
   updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void>;
-  /** @throws ForgeRefusedError when one is open for the branch already, or the branch has nothing new */
+  /**
+   * @throws ForgeRefusedError when one is open for the branch already, or the branch has nothing new
+   * @throws ForgeNotFoundError when there is no such branch
+   */
   createPullRequest(
     repository: RepositoryRef,
     draft: { title: string; body: string; head: string; base: string },

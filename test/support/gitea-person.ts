@@ -73,7 +73,7 @@ export class GiteaPerson implements ForgePerson {
   /** Begins a review and does not submit it. */
   async draftReview(
     number: number,
-    review: { inline: readonly { path: string; line: number; body: string }[] },
+    review: { body: string; inline: readonly { path: string; line: number; body: string }[] },
   ): Promise<void> {
     await this.#review(number, 'PENDING', review);
   }

@@ -128,7 +128,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
           page: String(page),
           limit: String(pageSize),
         });
-        const { value, headers } = await request('GET', `${path}?${search}`, shape);
+        const { value, headers } = await request('GET', `${path}?${search.toString()}`, shape);
         yield* value;
         seen += value.length;
         if (value.length === 0 || isLastPage(headers, seen)) {
