@@ -1,10 +1,18 @@
 import {
   type Client,
   isGrpcServiceError,
+  QueryRejectedError,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   type WorkflowStartOptions,
+  WorkflowUpdateFailedError,
 } from '@temporalio/client';
+import { ApplicationFailure, type QueryDefinition } from '@temporalio/common';
+import {
+  type IssueCommand,
+  type IssueCommands,
+  WorkflowsUnavailableError,
+} from '../api/issue-commands.ts';
 import { issueWorkflowId, orchestratorTaskQueue } from '../domain/ids.ts';
 import { formatIssue, type IssueRef } from '../domain/issue.ts';
 import {
@@ -17,13 +25,18 @@ import type { WorkflowLookup } from '../activities/leftovers.ts';
 import type { issueWorkflow } from '../workflows/issue-workflow.ts';
 import {
   type Accepted,
-  type Command,
+  commandRefused,
+  destroyUpdate,
+  extendDeadlineUpdate,
+  freezeUpdate,
   issueWorkflowType,
   type LifecycleSettings,
+  resumeUpdate,
   retryUpdate,
   type SignalDone,
   signalDone,
   statusQuery,
+  timelineQuery,
 } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
@@ -33,6 +46,7 @@ const permanent: ReadonlySet<number> = new Set([
   16 /* UNAUTHENTICATED */,
 ]);
 const notFound = 5;
+const answerWithinMs = 10_000;
 
 /** How an issue's workflow is begun: by an event, or by `retry`. */
 export function issueWorkflowOptions(
@@ -88,7 +102,7 @@ export function createWorkflowSignals(
         await client.workflow.getHandle(issueWorkflowId(issue)).signal(signal, event);
         return 'delivered';
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError || codeOf(error) === notFound) {
+        if (isNotFound(error)) {
           return 'no-workflow';
         }
         throw classified(error);
@@ -131,23 +145,80 @@ export function createWorkflowLookup(client: Client) {
   };
 }
 
-/** Starts another life where none is open. */
-export async function retryWithStart(
-  client: Client,
-  issue: IssueRef,
-  settings: LifecycleSettings,
-  command: Command,
-): Promise<Accepted> {
-  return await client.workflow.executeUpdateWithStart(retryUpdate, {
-    args: [command],
-    startWorkflowOperation: new WithStartWorkflowOperation<typeof issueWorkflow>(
-      issueWorkflowType,
-      {
-        ...issueWorkflowOptions(issue, settings, 'retry', ''),
-        workflowIdConflictPolicy: 'USE_EXISTING',
-      },
-    ),
-  });
+/** What the API asks of the workflows: Temporal updates and queries. */
+export function createIssueCommands(client: Client, settings: LifecycleSettings): IssueCommands {
+  return {
+    async send(issue, command) {
+      try {
+        const { phase } = await client.withDeadline(Date.now() + answerWithinMs, () =>
+          update(issue, command),
+        );
+        return { answer: 'accepted', phase };
+      } catch (error) {
+        const refused = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+        if (refused instanceof ApplicationFailure && refused.type === commandRefused) {
+          return { answer: 'refused', reason: refused.message };
+        }
+        if (isNotFound(error)) {
+          return { answer: 'no-workflow' };
+        }
+        throw unavailable(error);
+      }
+    },
+
+    status: (issue) => ask(issue, statusQuery),
+    timeline: (issue) => ask(issue, timelineQuery),
+  };
+
+  async function update(issue: IssueRef, command: IssueCommand): Promise<Accepted> {
+    const handle = client.workflow.getHandle(issueWorkflowId(issue));
+    const { by } = command;
+    switch (command.type) {
+      case 'freeze':
+        return await handle.executeUpdate(freezeUpdate, { args: [{ by }] });
+      case 'resume':
+        return await handle.executeUpdate(resumeUpdate, { args: [{ by }] });
+      case 'destroy':
+        return await handle.executeUpdate(destroyUpdate, { args: [{ by }] });
+      case 'extend':
+        return await handle.executeUpdate(extendDeadlineUpdate, {
+          args: [{ by, byMs: command.byMs }],
+        });
+      case 'retry':
+        return await client.workflow.executeUpdateWithStart(retryUpdate, {
+          args: [{ by }],
+          startWorkflowOperation: new WithStartWorkflowOperation<typeof issueWorkflow>(
+            issueWorkflowType,
+            {
+              ...issueWorkflowOptions(issue, settings, 'retried', ''),
+              workflowIdConflictPolicy: 'USE_EXISTING',
+            },
+          ),
+        });
+    }
+  }
+
+  async function ask<T>(issue: IssueRef, query: QueryDefinition<T>): Promise<T | undefined> {
+    try {
+      return await client.withDeadline(Date.now() + answerWithinMs, () =>
+        client.workflow.getHandle(issueWorkflowId(issue)).query(query),
+      );
+    } catch (error) {
+      if (isNotFound(error) || error instanceof QueryRejectedError) {
+        return undefined;
+      }
+      throw unavailable(error);
+    }
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof WorkflowNotFoundError || codeOf(error) === notFound;
+}
+
+function unavailable(error: unknown): WorkflowsUnavailableError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new WorkflowsUnavailableError(`Temporal does not answer: ${message}`, { cause: error });
 }
 
 function classified(error: unknown): Error {

@@ -19,10 +19,10 @@ export function launchSlots(
     type: 'custom',
     async reserveSlot(_context, abortSignal) {
       while ((await countLiving()) + held >= limit) {
-        // Rejects with the signal's reason, as the SDK asks for.
-        await delay(pollMs, undefined, { signal: abortSignal });
+        await delay(pollMs, undefined, { signal: abortSignal }).catch(() => undefined);
+        // The SDK tells a reservation that it gave up from a failure by the identity of the reason.
+        abortSignal.throwIfAborted();
       }
-      abortSignal.throwIfAborted();
       held++;
       return {};
     },

@@ -73,6 +73,8 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       ...common,
       taskQueue: queues.watch,
       activities: { watchBottle: host.watchBottle },
+      // A watch has nothing to finish: it detaches at once.
+      shutdownGraceTime: 0,
       // Every bottle is watched: never limited.
       maxConcurrentActivityTaskExecutions: 10_000,
     }),

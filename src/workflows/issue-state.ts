@@ -68,8 +68,8 @@ export interface Life {
   readonly url: Issue['url'];
 }
 
+/** Its clocks start when the workflow learns of the launch. */
 export interface RunningRun {
-  readonly startedAt: number;
   readonly deadlineAt: number;
   /** Proof of life as last probed; the start counts as one. */
   readonly lastCheckinAt: number;
@@ -107,7 +107,6 @@ export type StateEvent =
   | { readonly type: 'target-checked'; readonly targeted: boolean }
   | {
       readonly type: 'launched';
-      readonly startedAt: number;
       readonly deadlineMs: number;
       readonly readUpTo: number;
     }
@@ -512,9 +511,8 @@ function onLaunched(
       run: state.run + 1,
       everRan: true,
       running: {
-        startedAt: event.startedAt,
-        deadlineAt: event.startedAt + event.deadlineMs,
-        lastCheckinAt: event.startedAt,
+        deadlineAt: now + event.deadlineMs,
+        lastCheckinAt: now,
         done: false,
       },
       unread,

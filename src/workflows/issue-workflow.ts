@@ -239,7 +239,11 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       await until(outcome);
     }
     if (outcome.state === 'resolved') {
-      apply({ type: 'launched', ...outcome.value, deadlineMs: settings.runDeadlineMs });
+      apply({
+        type: 'launched',
+        deadlineMs: settings.runDeadlineMs,
+        readUpTo: outcome.value.readUpTo,
+      });
       return;
     }
     const failure = failureOf(outcome);
@@ -254,7 +258,6 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     if (end.startedAt !== undefined) {
       apply({
         type: 'launched',
-        startedAt: end.startedAt,
         deadlineMs: settings.runDeadlineMs,
         readUpTo: state.readUpTo,
       });
