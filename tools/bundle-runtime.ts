@@ -6,10 +6,10 @@ import { findProjectRoot } from './project-root.ts';
 
 /** Programs that run beside and inside a bottle, and where each begins. */
 const programs: Readonly<Record<string, string>> = {
-  supervisor: 'src/supervisor/main.ts',
-  launcher: 'src/supervisor/launcher.ts',
-  forge: 'src/supervisor/sidecar/forge-command.ts',
-  'demo-agent': 'src/demo/agent.ts',
+  'supervisor.cjs': 'src/supervisor/main.ts',
+  'launcher.cjs': 'src/supervisor/launcher.ts',
+  'forge.mjs': 'src/supervisor/sidecar/forge-command.ts',
+  'demo-agent.mjs': 'src/demo/agent.ts',
 };
 
 const forgeCommand = `#!/bin/sh
@@ -28,22 +28,24 @@ const etc: Readonly<Record<string, string>> = {
 /** Writes a bottle's runtime to `directory`: each program as one file, the `forge` command, git's hooks. */
 export async function bundleRuntime(directory: string): Promise<void> {
   const root = findProjectRoot();
-  const entryPoints = Object.fromEntries(
-    Object.entries(programs).filter(([, source]) => existsSync(join(root, source))),
+  const present = Object.entries(programs).filter(([, source]) => existsSync(join(root, source)));
+  await Promise.all(
+    present.map(([name, source]) =>
+      build({
+        absWorkingDir: root,
+        entryPoints: [source],
+        outfile: join(directory, name),
+        bundle: true,
+        platform: 'node',
+        // Every launch waits for the .cjs ones: as a module, `import 'node:http'` alone costs 30 to 60 ms more at the start.
+        format: name.endsWith('.cjs') ? 'cjs' : 'esm',
+        target: 'node24',
+        minifySyntax: true,
+        legalComments: 'none',
+        logLevel: 'warning',
+      }),
+    ),
   );
-  await build({
-    absWorkingDir: root,
-    entryPoints,
-    outdir: directory,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node24',
-    minifySyntax: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-  });
   for (const name of ['bin', 'etc']) await mkdir(join(directory, name), { recursive: true });
   const command = join(directory, 'bin', 'forge');
   await writeFile(command, forgeCommand);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BottleDestroyedError, LaunchRefusedError } from '../domain/errors.ts';
@@ -118,6 +118,7 @@ async function makeBottle(
   const paths = pathsOf(host, slug);
   const run = runPathsOf(host, request);
   await mkdir(run.root, { recursive: true, mode: 0o700 });
+  await chmod(run.root, 0o711);
   const uid = await claimUid(host.dataDirectory, slug);
   await writeManifest(paths, {
     version: 1,
@@ -147,7 +148,7 @@ async function startSupervisor(host: HostContext, request: LaunchRequest): Promi
   const runtime = host.runtimeDirectory;
   const child = spawn(
     join(runtime, 'bin', 'node'),
-    ['--no-warnings', join(runtime, 'supervisor.mjs'), runPathsOf(host, request).launch],
+    ['--no-warnings', join(runtime, 'supervisor.cjs'), runPathsOf(host, request).launch],
     { detached: true, cwd: '/', env: systemEnvironment, stdio: ['ignore', log.fd, log.fd] },
   );
   await once(child, 'spawn');

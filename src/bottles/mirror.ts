@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -45,7 +45,7 @@ export class Mirrors {
     if (update === undefined) {
       update = this.#locks.run(path, async () => {
         this.#queued.delete(path);
-        await this.#fetch(path, repository.cloneUrl, credentials);
+        await fetchInto(path, repository, credentials);
       });
       this.#queued.set(path, update);
     }
@@ -59,21 +59,30 @@ export class Mirrors {
       signal.removeEventListener('abort', onAbort);
     }
   }
+}
 
-  async #fetch(path: string, url: string, credentials: ForgeCredentials): Promise<void> {
-    if (!existsSync(path)) await makeMirror(path);
-    const args = ['--prune', '--force', '--quiet', '--no-write-fetch-head'];
-    const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await git(['-C', path, 'fetch', ...args, url, ...refs], fetchSettings(url, credentials));
-        return;
-      } catch (error) {
-        const said = (error as { stderr?: string }).stderr ?? '';
-        if (!/\.lock': File exists/.test(said) || attempt === lockAttempts)
-          throw explain(error, url);
-        await removeStaleLocks(path);
-      }
+async function fetchInto(
+  path: string,
+  { cloneUrl, defaultBranch }: LaunchRequest['repository'],
+  credentials: ForgeCredentials,
+): Promise<void> {
+  if (!existsSync(path)) await makeMirror(path);
+  const head = `refs/heads/${defaultBranch}`;
+  if ((await readFile(join(path, 'HEAD'), 'utf8')).trim() !== `ref: ${head}`) {
+    await git(['-C', path, 'symbolic-ref', 'HEAD', head], {});
+  }
+  const args = ['--prune', '--force', '--quiet', '--no-write-fetch-head'];
+  const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const settings = fetchSettings(cloneUrl, credentials);
+      await git(['-C', path, 'fetch', ...args, cloneUrl, ...refs], settings);
+      return;
+    } catch (error) {
+      const said = (error as { stderr?: string }).stderr ?? '';
+      const locked = /\.lock': File exists/.test(said);
+      if (!locked || attempt === lockAttempts) throw explain(error, cloneUrl);
+      await removeStaleLocks(path);
     }
   }
 }

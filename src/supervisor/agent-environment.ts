@@ -27,11 +27,11 @@ export function agentEnvironment(request: LaunchRequest): Record<string, string>
 }
 
 /** How the working copy of a new bottle is made. */
-export function cloneOrder(request: LaunchRequest): CloneOrder {
+export function cloneOrder(request: LaunchRequest, branchExists: boolean): CloneOrder {
   return {
     url: `${door}${repositoryPath}`,
     branch: request.branch,
-    defaultBranch: request.repository.defaultBranch,
+    branchExists,
     settings: {
       'user.name': request.gitIdentity.name,
       'user.email': request.gitIdentity.email,

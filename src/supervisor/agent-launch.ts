@@ -16,8 +16,8 @@ export interface AgentLaunch {
   readonly child: ChildProcess;
   /** Resolves when the mirror is up to date, so that the bottle can clone from it. */
   readonly go: Promise<void>;
-  /** Undefined when the working copy is there already. */
-  readonly clone: CloneOrder | undefined;
+  /** Asked after `go`; undefined when the working copy is there already. */
+  clone(): Promise<CloneOrder | undefined>;
   readonly argv: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
   onListening(door: Server): void;
@@ -61,9 +61,9 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
     });
   };
   const step = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, failed.promise]);
-  await step(listening.promise);
-  await step(launch.go);
-  tell({ type: 'setup', clone: launch.clone });
+  const order = launch.go.then(() => launch.clone());
+  await step(Promise.all([listening.promise, order]));
+  tell({ type: 'setup', clone: await order });
   await step(ready.promise);
   await step(launch.beforeStart());
   tell({ type: 'execute', argv: launch.argv, environment: launch.environment });

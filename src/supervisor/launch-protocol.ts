@@ -22,9 +22,9 @@ export type SupervisorMessage =
 
 export interface CloneOrder {
   readonly url: string;
-  /** Checked out if origin has it, else made from the default branch. */
   readonly branch: string;
-  readonly defaultBranch: string;
+  /** Whether origin has the branch; if not it is made from the default branch. */
+  readonly branchExists: boolean;
   /** Written into the working copy's own configuration. */
   readonly settings: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -201,7 +203,8 @@ class Supervisor {
     const launched = launchAgent({
       child: sandbox.child,
       go: this.#go.promise,
-      clone: existsSync(clonedMark) ? undefined : cloneOrder(request),
+      clone: async () =>
+        existsSync(clonedMark) ? undefined : cloneOrder(request, await this.#branchExists()),
       argv: request.argv,
       environment: agentEnvironment(request),
       onListening: (listener) => door.adopt(listener),
@@ -226,6 +229,15 @@ class Supervisor {
     } finally {
       launched.catch(() => {});
     }
+  }
+
+  async #branchExists(): Promise<boolean> {
+    const { repository, branch } = this.#file.request;
+    const mirror = mirrorPath(this.#file.dataDirectory, repository.id);
+    const args = ['-C', mirror, 'show-ref', '--verify', '--quiet', `refs/heads/${branch}`];
+    const git = spawn('git', args, { env: systemEnvironment, stdio: 'ignore' });
+    const [code] = (await once(git, 'exit')) as [number | null];
+    return code === 0;
   }
 
   #goOnOnlyIfWanted(): void {

@@ -9,11 +9,10 @@ const channelDescriptor = '3';
 
 /** What is mounted from the host, as far as it differs between bottles. */
 export interface Mounts {
-  readonly work: string;
-  readonly home: string;
+  /** Not mounted itself: its `work/`, `home/` and the run's prompt are. */
+  readonly bottle: string;
   readonly runtime: string;
   readonly sockets: string;
-  readonly prompt: string;
 }
 
 /** The hardening that every sandbox has, and that the probe tries. */
@@ -26,8 +25,11 @@ export const isolation = [
   '--clearenv',
 ] as const;
 
-/** The argument vector that starts a bottle's launcher. Holds no secret: it can be read by every user of the machine. */
-export function bubblewrapArguments(mounts: Mounts): string[] {
+/**
+ * The argument vector that starts a bottle's launcher. Holds no secret: it can be read by every user of the machine.
+ * @param prompt path below the bottle's directory
+ */
+export function bubblewrapArguments(mounts: Mounts, prompt: string): string[] {
   return [
     'bwrap',
     ...isolation,
@@ -37,15 +39,15 @@ export function bubblewrapArguments(mounts: Mounts): string[] {
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--tmpfs', '/var/tmp'],
     ...['--ro-bind', mounts.runtime, inside.runtime],
     ...['--ro-bind', mounts.sockets, inside.sockets],
-    ...['--ro-bind', mounts.prompt, inside.prompt],
-    ...['--bind', mounts.home, inside.home],
-    ...['--bind', mounts.work, inside.work],
+    ...['--ro-bind', `${mounts.bottle}/${prompt}`, inside.prompt],
+    ...['--bind', `${mounts.bottle}/home`, inside.home],
+    ...['--bind', `${mounts.bottle}/work`, inside.work],
     ...['--remount-ro', '/', '--chdir', inside.work],
     ...['--setenv', 'PATH', inside.path, '--setenv', 'HOME', inside.home],
     ...['--setenv', 'NODE_CHANNEL_FD', channelDescriptor],
     ...['--setenv', 'NODE_CHANNEL_SERIALIZATION_MODE', 'json'],
     '--',
-    ...[`${inside.runtime}/bin/node`, '--no-warnings', `${inside.runtime}/launcher.mjs`],
+    ...[`${inside.runtime}/bin/node`, '--no-warnings', `${inside.runtime}/launcher.cjs`],
   ];
 }
 

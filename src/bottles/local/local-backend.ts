@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
-import { accessSync } from 'node:fs';
-import { chown, mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
+import { chmod, chown, mkdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { BackendCheck, BottleBackend, RunningSandbox, Sandbox } from '../backend.ts';
 import { readManifest } from '../manifest.ts';
@@ -15,6 +16,8 @@ export function createLocalBackend(): BottleBackend {
     name: 'local',
     check: checkSandboxes,
     async prepare(paths) {
+      // The bottle's user goes through it to what is its own; the data directory above it is closed to everybody else.
+      for (const directory of [paths.root, paths.runs]) await chmod(directory, 0o711);
       for (const directory of [paths.work, paths.home]) {
         await mkdir(directory, { recursive: true, mode: 0o700 });
         const uid = readManifest(paths)?.uid;
@@ -34,19 +37,18 @@ export function createLocalBackend(): BottleBackend {
 }
 
 function spawnSandbox(sandbox: Sandbox): RunningSandbox {
-  const { slug, work, home } = sandbox.paths;
+  const { slug, root } = sandbox.paths;
   const mounts: Mounts = {
-    work,
-    home,
+    bottle: root,
     runtime: sandbox.runtimeDirectory,
     sockets: sandbox.socketDirectory,
-    prompt: sandbox.promptFile,
   };
+  const prompt = relative(root, sandbox.promptFile);
   const uid = readManifest(sandbox.paths)?.uid;
   const [program, ...args] =
     uid === undefined
-      ? withoutEnvironment(bubblewrapArguments(mounts))
-      : asUser(uid, mounts, makeCgroups(slug, sandbox.limits));
+      ? withoutEnvironment(bubblewrapArguments(mounts, prompt))
+      : asUser(uid, mounts, prompt, makeCgroups(slug, sandbox.limits));
   const child = spawn(program, args, {
     env: systemEnvironment,
     cwd: '/',
@@ -72,52 +74,46 @@ function withoutEnvironment(bubblewrap: string[]): [string, ...string[]] {
 
 /**
  * Starts bubblewrap as the bottle's user, to whom the data directory may be closed (below `/root`, say): what it mounts is
- * first bound to a place that is open to it, in a mount namespace that nobody else sees. Each step replaces the one before
+ * first bound to places that are open to it, in a mount namespace that nobody else sees. Each step replaces the one before
  * it, so that bubblewrap is the supervisor's direct child and dies with it.
  */
-function asUser(uid: number, mounts: Mounts, cgroups: string[]): [string, ...string[]] {
-  const stage = stagingPlace(Object.values(mounts) as string[]);
-  const staged = Object.fromEntries(
-    Object.keys(mounts).map((name) => [name, `${stage}/${name}`]),
-  ) as unknown as Mounts;
-  const directories = Object.entries(mounts).filter(([name]) => name !== 'prompt');
+function asUser(
+  uid: number,
+  mounts: Mounts,
+  prompt: string,
+  cgroups: string[],
+): [string, ...string[]] {
+  const stages = stagingPlaces(Object.values(mounts));
+  const binds = Object.values(mounts).map(
+    (path, index) => `mount --bind -- ${quote(path)} ${stages[index]}`,
+  );
+  const names = Object.keys(mounts) as (keyof Mounts)[];
+  const staged = Object.fromEntries(names.map((name, index) => [name, stages[index]]));
   const script = [
     'set -e',
     ...cgroups.map((file) => `echo $$ > ${quote(file)}`),
-    `mount -t tmpfs -o mode=755,size=64k bottle ${stage}`,
-    `mkdir ${directories.map(([name]) => `${stage}/${name}`).join(' ')}`,
-    `: > ${staged.prompt}`,
-    ...Object.entries(mounts).map(
-      ([name, path]) => `mount --bind ${quote(path as string)} ${stage}/${name}`,
-    ),
+    ...binds,
     'exec "$@"',
   ].join('\n');
   const user = String(uid);
   return [
-    ...(['unshare', '--mount', '--propagation', 'private', '--'] as const),
-    ...['sh', '-c', script, 'sh'],
-    ...['setpriv', '--reuid', user, '--regid', user, '--clear-groups', '--no-new-privs', '--'],
-    ...withoutEnvironment(bubblewrapArguments(staged)),
+    'unshare',
+    ...['--mount', '--propagation', 'private', '--', 'sh', '-c', script, 'sh', 'setpriv'],
+    ...['--reuid', user, '--regid', user, '--clear-groups', '--no-new-privs', '--'],
+    ...withoutEnvironment(bubblewrapArguments(staged as unknown as Mounts, prompt)),
   ];
 }
 
-/** A directory that exists everywhere and hides none of the paths when something is mounted on it. */
-function stagingPlace(paths: readonly string[]): string {
-  const places = ['/mnt', '/media', '/srv', '/opt', '/tmp'];
-  const free = places.find(
-    (place) => exists(place) && !paths.some((path) => path.startsWith(`${place}/`)),
+/** Directories that every Linux has and that hide none of the paths when something is mounted on them. */
+function stagingPlaces(paths: readonly string[]): string[] {
+  const places = ['/mnt', '/media', '/srv', '/opt', '/boot', '/home'];
+  const free = places.filter(
+    (place) => existsSync(place) && !paths.some((path) => path.startsWith(`${place}/`)),
   );
-  if (free === undefined) throw new Error(`none of ${places.join(', ')} can be mounted on`);
-  return free;
-}
-
-function exists(path: string): boolean {
-  try {
-    accessSync(path);
-    return true;
-  } catch {
-    return false;
+  if (free.length < paths.length) {
+    throw new Error(`too few of ${places.join(', ')} can be mounted on`);
   }
+  return free;
 }
 
 function quote(text: string): string {
