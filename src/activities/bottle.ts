@@ -18,7 +18,7 @@ export interface HostActivityPorts {
   readonly forge: Forge;
   readonly store: Store;
   readonly catalogue: Catalogue;
-  readonly credentials: () => ForgeCredentials;
+  readonly credentials: () => Promise<ForgeCredentials>;
   /** Supervisors that may live on this host at once. */
   readonly maxBottles: number;
   /** Sends Temporal's signal `signal_done`; a workflow that is gone is no error. */
@@ -60,7 +60,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       try {
         const end = await withHeartbeat(async () =>
           Promise.race([
-            host.watch({ slug, run }, credentials(), observer, signal),
+            host.watch({ slug, run }, await credentials(), observer, signal),
             // A dead supervisor seals nothing: whoever notices does.
             sealWhenDead({ slug, run }, signal),
           ]),
@@ -124,7 +124,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
         limits: plan.limits,
         deadlineMs: input.deadlineMs,
       },
-      credentials(),
+      await credentials(),
       cancellationSignal,
     );
     // A run that ended before its agent began counts as started now: the watch tells its end.

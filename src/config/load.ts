@@ -19,6 +19,8 @@ export interface Config {
   readonly dataDirectory: string;
   readonly databaseFile: string;
   readonly apiTokenFile: string;
+  /** `XDG_RUNTIME_DIR`, where sockets may lie. */
+  readonly runtimeDirectory: string | undefined;
   readonly forge: {
     readonly org: string;
     /** Ends in `/api/v1`, without a slash behind it. */
@@ -107,6 +109,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   const known = values as Settings & { forgeApi: string; forgeToken: string };
   return {
     ...wellKnownFiles(dataDirectory),
+    runtimeDirectory: environment['XDG_RUNTIME_DIR'],
     forge: { org: known.forgeOrg, apiUrl: known.forgeApi, token: known.forgeToken },
     server: {
       host: known.host,

@@ -1,0 +1,280 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createHostActivities } from './activities/bottle.ts';
+import { createForgeActivities } from './activities/forge.ts';
+import { createLeftoverActivities } from './activities/leftovers.ts';
+import { createRecordActivities } from './activities/records.ts';
+import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
+import { ensureApiToken } from './api/api-token.ts';
+import type { HealthCheck } from './api/health-check.ts';
+import { webhookRoutes } from './api/routes/webhooks.ts';
+import { buildServer } from './api/server.ts';
+import type { BackendCheck, BottleBackend } from './bottles/backend.ts';
+import { lockDataDirectory } from './bottles/data-lock.ts';
+import { inside } from './bottles/directory.ts';
+import type { ForgeCredentials } from './bottles/host.ts';
+import { readHostId } from './bottles/host-id.ts';
+import { createBackend } from './bottles/registry.ts';
+import { installRuntime } from './bottles/runtime.ts';
+import { makeSocketBase } from './bottles/sockets.ts';
+import { createSupervisedHost } from './bottles/supervised-host.ts';
+import type { Config } from './config/load.ts';
+import { ConfigError } from './domain/errors.ts';
+import { formatIssue, type IssueRef } from './domain/issue.ts';
+import { createForge, webhookParser } from './forges/registry.ts';
+import { createInbox } from './inbox/inbox.ts';
+import { openStore } from './store/open-store.ts';
+import { createClient } from './temporal/client.ts';
+import {
+  createDoneSignal,
+  createIssueCommands,
+  createWorkflowLookup,
+  createWorkflowSignals,
+} from './temporal/issue-client.ts';
+import { ensureLeftoversSchedule } from './temporal/leftovers-schedule.ts';
+import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { createWorkers, type Workers } from './temporal/workers.ts';
+
+export interface Orchestrator {
+  /** Where it listens, e.g. `http://127.0.0.1:8477`. */
+  readonly url: string;
+  /** Bottles keep running: the next orchestrator finds them. */
+  stop(): Promise<void>;
+}
+
+/** What the build made, beside this file or in `dist` while developing. */
+export interface Built {
+  /** `dist/runtime`: what runs beside and inside bottles. */
+  readonly runtimeDirectory: string;
+  readonly workflowBundle: string;
+  readonly version: string;
+}
+
+/**
+ * Wires the concrete parts together and starts them. Resolves as soon as deliveries are accepted; Temporal may still
+ * be away then, and is waited for.
+ * @throws ConfigError, DataDirectoryLockedError and what the operating system says of a port that is taken
+ */
+export async function startOrchestrator(
+  config: Config,
+  built: Built,
+  logger: Logger,
+): Promise<Orchestrator> {
+  await using started = new AsyncDisposableStack();
+  const { dataDirectory } = config;
+  started.use(await lockDataDirectory(dataDirectory));
+
+  const store = await openStore(config.databaseFile);
+  started.defer(() => store.close());
+  const token = await ensureApiToken(config.apiTokenFile);
+
+  const forge = createForge('gitea', config.forge);
+  const parser = webhookParser('gitea');
+  const { apiUrl, token: forgeToken } = config.forge;
+  let login: string | undefined;
+  const credentials = async (): Promise<ForgeCredentials> => {
+    login ??= await forge.whoAmI();
+    return { apiUrl, login, token: forgeToken };
+  };
+
+  const backend = createBackend('local');
+  const usable = await backend.check();
+  tellBackend(backend, usable, logger);
+  const hostId = await readHostId(dataDirectory);
+  const host = createSupervisedHost({
+    dataDirectory,
+    hostId,
+    socketBase: makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory),
+    runtimeDirectory: await installRuntime(dataDirectory, built.runtimeDirectory),
+    backends: new Map(usable.usable ? [[backend.name, backend]] : []),
+  });
+  const catalogue = createManifestCatalogue({
+    directory: dataDirectory,
+    promptFile: inside.prompt,
+    onProblem: ({ error }) => logger.warn(error.message),
+  });
+
+  const { namespace, connectionOptions } = config.temporal;
+  const connection = Connection.lazy(connectionOptions);
+  started.defer(() => connection.close());
+  const client = createClient(connection, namespace);
+  const settings = { ...config.lifecycle, continueAsNewAfter: 2_000 };
+
+  const inbox = createInbox({
+    store,
+    parser,
+    forge,
+    org: config.forge.org,
+    signals: createWorkflowSignals(client, settings),
+    log: logger.child({ part: 'inbox' }),
+  });
+
+  installTemporalLogger(logger);
+  let workers: Workers | undefined;
+  const working = keepWorking(logger, async (signal) => {
+    const native = await NativeConnection.connect(connectionOptions);
+    try {
+      await ensureSearchAttributes(connection, namespace);
+      await ensureLeftoversSchedule(client, hostId, leftoversEveryMs);
+      workers = await createWorkers({
+        connection: native,
+        namespace,
+        workflowBundle: { codePath: built.workflowBundle },
+        hostId,
+        countLiving: () => host.countLiving(),
+        maxBottles: config.maxBottles,
+        forge: createForgeActivities({
+          forge,
+          store,
+          catalogue,
+          hostId,
+          org: config.forge.org,
+          lookAt,
+        }),
+        records: createRecordActivities(store),
+        hostActivities: createHostActivities({
+          host,
+          forge,
+          store,
+          catalogue,
+          credentials,
+          maxBottles: config.maxBottles,
+          signalDone: createDoneSignal(client),
+        }),
+        leftovers: createLeftoverActivities({ host, store, lookUp: createWorkflowLookup(client) }),
+      });
+      const running = workers.run();
+      signal.addEventListener('abort', () => workers?.shutdown(), { once: true });
+      if (signal.aborted) {
+        workers.shutdown();
+      }
+      logger.info({ namespace, address: connectionOptions.address }, 'working for Temporal');
+      await running;
+    } finally {
+      workers = undefined;
+      await native.close();
+    }
+  });
+  started.defer(() => working.stop());
+
+  const server = await buildServer({
+    store,
+    commands: createIssueCommands(client, settings),
+    bottles: host,
+    checks: [
+      temporalCheck(connection, namespace),
+      { name: 'worker', check: async () => (workers?.polling() ? undefined : 'no worker polls') },
+      { name: 'forge', check: async () => void (await forge.whoAmI()) },
+      { name: 'bottles', check: async () => (usable.usable ? undefined : usable.reason) },
+    ],
+    token,
+    version: built.version,
+    logger: logger.child({ part: 'api' }),
+  });
+  await server.register(webhookRoutes, {
+    parser,
+    secret: config.server.webhookSecret,
+    deliveries: store.deliveries,
+    onAccepted: () => inbox.wake(),
+  });
+  const url = await server.listen({ host: config.server.host, port: config.server.port });
+  inbox.start();
+  started.defer(() => inbox.stop());
+  started.defer(() => server.close());
+
+  const running = started.move();
+  return { url, stop: () => running.disposeAsync() };
+}
+
+const leftoversEveryMs = 5 * 60_000;
+const retryMs = 2_000;
+
+/** Runs the workers, again and again while Temporal is away or a worker fails, until it is stopped. */
+function keepWorking(
+  logger: Logger,
+  work: (signal: AbortSignal) => Promise<void>,
+): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const loop = (async () => {
+    while (!signal.aborted) {
+      try {
+        await work(signal);
+      } catch (error) {
+        logger.error({ err: error }, `not working for Temporal; next try in ${retryMs / 1000} s`);
+        await delay(retryMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      await loop;
+    },
+  };
+}
+
+function temporalCheck(connection: Connection, namespace: string): HealthCheck {
+  return {
+    name: 'temporal',
+    async check() {
+      await connection.withDeadline(Date.now() + 3_000, () =>
+        connection.workflowService.describeNamespace({ namespace }),
+      );
+      return undefined;
+    },
+  };
+}
+
+function tellBackend(backend: BottleBackend, check: BackendCheck, logger: Logger): void {
+  if (check.usable) {
+    logger.info({ backend: backend.name, limits: check.limits }, 'bottle backend is usable');
+  } else {
+    logger.error({ backend: backend.name, fix: check.fix }, check.reason);
+  }
+}
+
+function lookAt(issue: IssueRef): string {
+  const name = formatIssue(issue);
+  return `To look: \`orchestrator show ${name}\` and \`orchestrator logs ${name}\`.`;
+}
+
+/** Temporal's own lines go to the same log. Once per process: the runtime is the process's. */
+function installTemporalLogger(logger: Logger): void {
+  const child = logger.child({ part: 'temporal' });
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      const method = {
+        TRACE: 'trace',
+        DEBUG: 'debug',
+        INFO: 'debug',
+        WARN: 'warn',
+        ERROR: 'error',
+      } as const;
+      child[method[level]](meta ?? {}, message);
+    }),
+  });
+}
+
+/** Finds what `npm run build` made, from the sources as well as from the built program. */
+export async function findBuilt(): Promise<Built> {
+  const root = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '..' : '../..');
+  const built = {
+    runtimeDirectory: join(root, 'dist', 'runtime'),
+    workflowBundle: join(root, 'dist', 'workflow-bundle.js'),
+  };
+  for (const path of Object.values(built)) {
+    if (!existsSync(path)) {
+      throw new ConfigError(`${path} is missing: run \`npm run build\` first`);
+    }
+  }
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return { ...built, version };
+}
