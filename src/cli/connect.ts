@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { environment, loadClientConfig } from '../config/load.ts';
+import { ApiClient } from './api-client.ts';
+import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
+
+/**
+ * The API as the options and the settings say. From here on the process is a client: Ctrl-C ends it at once, and so
+ * does a reader of its output that has gone (`| head`).
+ * @throws ConfigError, or CliError when there is no token
+ */
+export function connect(options: GlobalOptions): ApiClient {
+  process.once('SIGINT', () => process.exit(exitCodes.interrupted));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') {
+      process.exit(exitCodes.ok);
+    }
+    throw error;
+  });
+  const config = loadClientConfig(environment(), {
+    ...(options.config !== undefined && { configFile: options.config }),
+    ...(options.url !== undefined && { url: options.url }),
+    ...(options.tokenFile !== undefined && { tokenFile: options.tokenFile }),
+  });
+  return new ApiClient({
+    url: config.url,
+    token: config.token ?? readTokenOfThisMachine(config.apiTokenFile),
+    tokenSource:
+      config.token === undefined
+        ? config.apiTokenFile
+        : (options.tokenFile ?? 'ORCHESTRATOR_TOKEN'),
+  });
+}
+
+/** Who asks, for an issue's timeline. */
+export function callerName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user id without an entry in the password file, as in many containers.
+    return 'cli';
+  }
+}
+
+function readTokenOfThisMachine(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new CliError(
+      exitCodes.error,
+      `There is no API token: ${path} cannot be read (${code}). \`orchestrator run\` makes it at its first start; for an orchestrator elsewhere, or of another user, give its token with --token-file, ORCHESTRATOR_TOKEN_FILE or ORCHESTRATOR_TOKEN.`,
+    );
+  }
+}

@@ -1,0 +1,55 @@
+import { createInterface } from 'node:readline/promises';
+import { Command } from 'commander';
+import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { readIssueName } from './issue-name.ts';
+import { sendCommand } from './send-command.ts';
+
+interface DestroyOptions extends GlobalOptions {
+  readonly yes?: true;
+}
+
+export function destroyCommand(): Command {
+  return new Command('destroy')
+    .description("remove the issue's bottle; its branch and pull request stay")
+    .argument('<issue>', "owner/repo#number, or the issue's address")
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  orchestrator destroy acme/rocket#3
+  orchestrator destroy --yes acme/rocket#3`,
+    )
+    .action(async (text: string, _, command: Command) => {
+      const options: DestroyOptions = command.optsWithGlobals();
+      const name = readIssueName(text);
+      if (!options.yes) {
+        await confirm(`${name.owner}/${name.repository}#${name.number}`);
+      }
+      await sendCommand(name, 'destroy', () => 'is being destroyed.', options);
+    });
+}
+
+/** @throws CliError unless a person at a terminal says yes */
+async function confirm(issue: string): Promise<void> {
+  if (!process.stdin.isTTY) {
+    throw new CliError(
+      exitCodes.usage,
+      'Nobody can be asked here: say --yes to destroy the bottle.',
+    );
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  terminal.once('SIGINT', () => process.exit(exitCodes.interrupted));
+  try {
+    const answer = await terminal.question(
+      `Destroy the bottle of ${issue}? What is not pushed is lost. [y/N] `,
+    );
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      throw new CliError(exitCodes.error, 'Nothing was destroyed.');
+    }
+  } finally {
+    terminal.close();
+  }
+}

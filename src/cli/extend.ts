@@ -1,0 +1,27 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { durationForm, formatDuration, parseDuration } from '../config/duration.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { readIssueName } from './issue-name.ts';
+import { sendCommand } from './send-command.ts';
+
+export function extendCommand(): Command {
+  return new Command('extend')
+    .description("move the running run's deadline")
+    .argument('<issue>', "owner/repo#number, or the issue's address")
+    .argument('<duration>', durationForm, readDuration)
+    .option('--json', 'for programs')
+    .addHelpText('after', '\nExample:\n  orchestrator extend acme/rocket#3 2h')
+    .action(async (text: string, ms: number, _, command: Command) => {
+      const options: GlobalOptions = command.optsWithGlobals();
+      const effect = () => `may run ${formatDuration(ms)} longer.`;
+      await sendCommand(readIssueName(text), 'extend', effect, options, { seconds: ms / 1000 });
+    });
+}
+
+function readDuration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0) {
+    throw new InvalidArgumentError(`It is ${durationForm}, and longer than nothing.`);
+  }
+  return ms;
+}

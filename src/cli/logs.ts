@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { connect } from './connect.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { readIssueName } from './issue-name.ts';
+import { TerminalFilter } from './terminal-filter.ts';
+
+interface LogsOptions extends GlobalOptions {
+  readonly follow?: true;
+  readonly run?: number;
+}
+
+export function logsCommand(): Command {
+  return new Command('logs')
+    .description("print a run's output as the agent wrote it")
+    .argument('<issue>', "owner/repo#number, or the issue's address")
+    .option('-f, --follow', 'go on until the run has ended')
+    .option('--run <number>', 'a run of the newest life (default: its latest)', readRunNumber)
+    .option('--json', 'one JSON object a line')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  orchestrator logs -f acme/rocket#3
+  orchestrator logs acme/rocket#3 --run 1 > first-run.log`,
+    )
+    .action(async (text: string, _, command: Command) => {
+      const options: LogsOptions = command.optsWithGlobals();
+      const name = readIssueName(text);
+      const output = connect(options).log(name, options.run, options.follow ?? false);
+      if (options.json) {
+        await writeAsJsonLines(output);
+      } else if (process.stdout.isTTY) {
+        await writeToTerminal(output);
+      } else {
+        for await (const chunk of output) {
+          await write(chunk);
+        }
+      }
+    });
+}
+
+function readRunNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) {
+    throw new InvalidArgumentError('It is a whole number from 1 on.');
+  }
+  return Number(text);
+}
+
+async function writeToTerminal(output: AsyncIterable<Uint8Array>): Promise<void> {
+  const filter = new TerminalFilter();
+  for await (const text of decode(output)) {
+    await write(filter.pass(text));
+  }
+}
+
+async function writeAsJsonLines(output: AsyncIterable<Uint8Array>): Promise<void> {
+  let rest = '';
+  for await (const text of decode(output)) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    await write(lines.map((line) => `${JSON.stringify({ line })}\n`).join(''));
+  }
+  if (rest !== '') {
+    await write(`${JSON.stringify({ line: rest })}\n`);
+  }
+}
+
+async function* decode(output: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const chunk of output) {
+    yield decoder.decode(chunk, { stream: true });
+  }
+  yield decoder.decode();
+}
+
+/** Waits for a slow reader: a log can be larger than memory should be. */
+function write(chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(chunk, () => resolve());
+  });
+}

@@ -1,0 +1,352 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WorkflowsUnavailableError } from '../../src/api/issue-commands.ts';
+import { addIssue, addRun, startSampleServer, type SampleServer } from '../api/sample-server.ts';
+import { until } from '../support/until.ts';
+import { run, start } from './orchestrator.ts';
+
+let sample: SampleServer;
+let url: string;
+beforeAll(async () => {
+  sample = await startSampleServer();
+  url = await sample.server.listen({ host: '127.0.0.1', port: 0 });
+  const life = await addIssue(sample.store, 3, {
+    phase: 'frozen',
+    title: 'Add a countdown\u001b[2J',
+    prNumber: 4,
+    attention: 'run 1 was silent',
+    lastCheckinAt: Date.now() - 5000,
+  });
+  await addRun(sample.store, life, 1, {
+    outcome: 'watchdog',
+    reason: 'silent for 30 minutes',
+    endedAt: Date.UTC(2026, 0, 1, 0, 3, 20),
+  });
+  await sample.store.operations.append(
+    life.slug,
+    1,
+    Array.from({ length: 12 }, (_, index) => ({
+      sequence: index + 1,
+      at: Date.UTC(2026, 0, 1),
+      operation: 'post_comment' as const,
+      target: `#${index + 1}`,
+      argumentsDigest: 'a'.repeat(64),
+      argumentsShort: '{}',
+      outcome: 'rejected' as const,
+      reason: 'out of scope',
+      durationMs: 1,
+    })),
+  );
+});
+afterAll(() => sample.stop());
+
+/** Runs a command against the server. */
+function orchestrator(...args: string[]) {
+  return run(args, access());
+}
+
+function access(): Record<string, string> {
+  return { ORCHESTRATOR_URL: url, ORCHESTRATOR_TOKEN: sample.token };
+}
+
+describe('status', () => {
+  test('prints the table, and what needs attention', async () => {
+    const { code, stdout, stderr } = await orchestrator('status');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^ISSUE .*\nacme\/rocket#3 +implementer +frozen +\d+s +\d+s ago +#4 +acme-rocket-3-00000001$/m,
+    );
+    expect(stdout).toContain('  acme/rocket#3  run 1 was silent\n');
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('--json is what the API says', async () => {
+    const { stdout } = await orchestrator('status', '--json', '--all');
+    const answer = await fetch(`${url}/api/v1/issues`, { headers: sample.authorization });
+    expect(JSON.parse(stdout)).toEqual(await answer.json());
+  });
+
+  test('--watch is for terminals', async () => {
+    expect(await orchestrator('status', '--watch')).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
+describe('show', () => {
+  test('prints the facts, the runs, the timeline and the tail of the op log', async () => {
+    sample.temporal.workflowStatus = {
+      deadlineAt: Date.now() + 3_600_500,
+      unreadComments: 1,
+      held: true,
+    };
+    sample.temporal.entries = [{ at: Date.UTC(2026, 0, 1), text: 'targeted by alice' }];
+    const { code, stdout } = await orchestrator('show', 'acme/rocket#3');
+    expect(code).toBe(0);
+    for (const line of [
+      /^acme\/rocket#3 {2}Add a countdown\[2J$/m,
+      /^https:\/\/gitea\.example\/acme\/rocket\/issues\/3$/m,
+      /^phase +frozen for \d+s, since \d{4}-/m,
+      /^attention +run 1 was silent$/m,
+      /^pull request +#4 {2}https:\/\/gitea\.example\/acme\/rocket\/issues\/4$/m,
+      /^deadline +in 1h, at /m,
+      /^unread +1 comment$/m,
+      /^held /m,
+      /^1 +1 +watchdog +- +3m 20s +(fired|-) .* targeted +silent for 30 minutes$/m,
+      /^\d{4}-.* {2}targeted by alice$/m,
+      /^Operations \(the last 10 of 12\)$/m,
+      /^1 +12 .* post_comment +#12 +rejected +out of scope$/m,
+    ]) {
+      expect(stdout).toMatch(line);
+    }
+    expect(stdout).not.toMatch(/^1 +2 .*post_comment/m);
+  });
+
+  test('takes an address, and --json has the op log whole', async () => {
+    const address = 'https://gitea.example/acme/rocket/issues/3';
+    const shown = JSON.parse((await orchestrator('show', address, '--json')).stdout);
+    expect(shown).toMatchObject({ name: 'acme/rocket#3', runs: [{ outcome: 'watchdog' }] });
+    expect(shown.operations).toHaveLength(12);
+  });
+
+  test('without Temporal still tells what the store knows', async () => {
+    sample.temporal.workflowStatus = new WorkflowsUnavailableError('Temporal is away');
+    const { code, stdout } = await orchestrator('show', 'acme/rocket#3');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^timeline +not to be had: Temporal is away$/m);
+  });
+});
+
+describe('logs', () => {
+  test('-f prints what is written as it is written, and ends with the run', async () => {
+    const { child, finished } = start(['logs', '-f', 'acme/rocket#3'], access());
+    let seen = '';
+    child.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    await until('the head', () => seen.includes('run 1\n'));
+    sample.outputs.write('working\n');
+    await until('the line', () => seen.includes('working\n'));
+    sample.outputs.end();
+    expect(await finished).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('--json prints an object a line', async () => {
+    const { stdout } = await orchestrator('logs', 'acme/rocket#3', '--run', '1', '--json');
+    expect(stdout.split('\n')[0]).toBe('{"line":"acme-rocket-3-00000001 run 1"}');
+  });
+
+  test('of a run that is not there is 3', async () => {
+    const { code, stderr } = await orchestrator('logs', 'acme/rocket#3', '--run', '7');
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: 'error: Life 1 of the issue has no run 7. Its runs: 1.\n',
+    });
+  });
+});
+
+describe('freeze, resume, retry, destroy and extend', () => {
+  test.each([
+    [['freeze', 'acme/rocket#3'], { type: 'freeze' }, /^acme\/rocket#3 is being frozen/],
+    [['resume', 'acme/rocket#3'], { type: 'resume' }, /will resume/],
+    [['retry', 'acme/rocket#3'], { type: 'retry' }, /is tried again/],
+    [['destroy', '--yes', 'acme/rocket#3'], { type: 'destroy' }, /is being destroyed/],
+    [['extend', 'acme/rocket#3', '90m'], { type: 'extend', byMs: 5_400_000 }, /may run 90m longer/],
+  ])('%j reaches the workflow, with who asked', async (args, command, told) => {
+    sample.temporal.answer = { answer: 'accepted', phase: 'frozen' };
+    const { code, stdout } = await orchestrator(...args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(told);
+    expect(sample.temporal.sent.at(-1)).toEqual({
+      issue: 'acme/rocket#3',
+      command: { ...command, by: expect.stringMatching(/^[\w-]+$/) },
+    });
+  });
+
+  test('--json tells what was accepted', async () => {
+    const { stdout } = await orchestrator('freeze', 'acme/rocket#3', '--json');
+    expect(JSON.parse(stdout)).toEqual({
+      issue: 'acme/rocket#3',
+      command: 'freeze',
+      accepted: true,
+      phase: 'frozen',
+    });
+  });
+
+  test('a refusal is 1, with the reason on stderr', async () => {
+    sample.temporal.answer = { answer: 'refused', reason: 'Nothing runs.' };
+    expect(await orchestrator('freeze', 'acme/rocket#3')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'error: Nothing runs.\n',
+    });
+  });
+
+  test('destroy without --yes asks nobody who is not there', async () => {
+    const before = sample.temporal.sent.length;
+    expect(await orchestrator('destroy', 'acme/rocket#3')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    });
+    expect(sample.temporal.sent).toHaveLength(before);
+  });
+
+  test('Temporal being away is 5', async () => {
+    sample.temporal.answer = new WorkflowsUnavailableError('Temporal is away');
+    expect(await orchestrator('freeze', 'acme/rocket#3')).toMatchObject({
+      code: 5,
+      stderr: 'error: Temporal is away\n',
+    });
+  });
+});
+
+describe('exit codes and messages', () => {
+  test.each([
+    ['an unknown command', ['explode'], 2, /unknown command 'explode'/],
+    ['an unknown option', ['status', '--colour'], 2, /unknown option '--colour'/],
+    [
+      'a name that is none',
+      ['show', 'rocket'],
+      2,
+      /"rocket" names no issue\. Write owner\/repo#number/,
+    ],
+    ['a duration that is none', ['extend', 'acme/rocket#3', 'soon'], 2, /30m, 4h, 2d/],
+    ['a run that is none', ['logs', 'acme/rocket#3', '--run', 'x'], 2, /whole number from 1/],
+    ['a bad --url', ['status', '--url', 'here'], 2, /^error: --url: "here" is not an http/],
+    [
+      'an unknown issue',
+      ['show', 'acme/rocket#99'],
+      3,
+      /knows no issue acme\/rocket#99\. An issue is taken up/,
+    ],
+    [
+      'nobody there',
+      ['status', '--url', 'http://127.0.0.1:1'],
+      5,
+      /No orchestrator answers at http:\/\/127\.0\.0\.1:1 .*orchestrator run/,
+    ],
+  ])('%s: %j is %i', async (_, args, code, message) => {
+    const finished = await orchestrator(...args);
+    expect(finished.code).toBe(code);
+    expect(finished.stderr).toMatch(message);
+    expect(finished.stderr).not.toMatch(/\n\s+at /);
+    expect(finished.stdout).toBe('');
+  });
+
+  test('a wrong token is named by where it came from', async () => {
+    const { code, stderr } = await run(['status'], { ...access(), ORCHESTRATOR_TOKEN: 'wrong' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/refuses the token from ORCHESTRATOR_TOKEN\./);
+    expect(stderr).not.toContain('wrong');
+  });
+
+  test('without a token it is said where one comes from', async () => {
+    const { code, stderr } = await run(['status'], { ORCHESTRATOR_URL: url });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /\/nonexistent\/\.bot-bottle\/api-token cannot be read \(ENOENT\)\. `orchestrator run` makes it/,
+    );
+  });
+
+  test("the data directory's token is found by itself", async () => {
+    const { code } = await run(['status'], {
+      ORCHESTRATOR_URL: url,
+      ORCHESTRATOR_DATA_DIR: sample.directory,
+    });
+    expect(code).toBe(0);
+  });
+
+  test('something that is not the orchestrator, and a redirect, never see what they ask for', async () => {
+    const seen: (string | undefined)[] = [];
+    const stranger = createServer((request, response) => {
+      seen.push(request.url);
+      response.writeHead(302, { location: '/elsewhere', 'content-type': 'text/html' }).end('<p>');
+    });
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    const { port } = stranger.address() as AddressInfo;
+    const { code, stderr } = await orchestrator('status', '--url', `http://127.0.0.1:${port}`);
+    stranger.close();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\(status 302\) is not the orchestrator's API/);
+    expect(seen).toEqual(['/api/v1/issues']);
+  });
+
+  test('Ctrl-C is 130', async () => {
+    const quiet = await startSampleServer();
+    await addRun(quiet.store, await addIssue(quiet.store, 3), 1);
+    const { child, finished } = start(['logs', '-f', 'acme/rocket#3'], {
+      ORCHESTRATOR_URL: await quiet.server.listen({ host: '127.0.0.1', port: 0 }),
+      ORCHESTRATOR_TOKEN: quiet.token,
+    });
+    await until('the stream', () => quiet.outputs.following === 1);
+    child.kill('SIGINT');
+    expect(await finished).toMatchObject({ code: 130, signal: null, stderr: '' });
+    await until('the end of the stream', () => quiet.outputs.following === 0);
+    await quiet.stop();
+  });
+
+  test('an orchestrator that stops while its log is followed is 5', async () => {
+    const brief = await startSampleServer();
+    await addRun(brief.store, await addIssue(brief.store, 3), 1);
+    const { finished } = start(['logs', '-f', 'acme/rocket#3'], {
+      ORCHESTRATOR_URL: await brief.server.listen({ host: '127.0.0.1', port: 0 }),
+      ORCHESTRATOR_TOKEN: brief.token,
+    });
+    await until('the stream', () => brief.outputs.following === 1);
+    await brief.stop();
+    expect(await finished).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/broke off .*What runs keeps running/),
+    });
+  });
+
+  test('a reader that has gone is no error', async () => {
+    const large = await startSampleServer();
+    await addRun(large.store, await addIssue(large.store, 3), 1);
+    for (let line = 0; line < 64; line++) {
+      large.outputs.write('x'.repeat(16_384));
+    }
+    const { child, finished } = start(['logs', '-f', 'acme/rocket#3'], {
+      ORCHESTRATOR_URL: await large.server.listen({ host: '127.0.0.1', port: 0 }),
+      ORCHESTRATOR_TOKEN: large.token,
+    });
+    await until('the stream', () => large.outputs.following === 1);
+    child.stdout?.destroy();
+    const code = new Promise((resolve) => child.once('exit', resolve));
+    finished.catch(() => {});
+    large.outputs.write('x'.repeat(65_536));
+    expect(await code).toBe(0);
+    await large.stop();
+  });
+});
+
+describe('run', () => {
+  test('hands its options on', async () => {
+    const { code, stdout } = await run(['run', '--insecure-webhooks', '--config', 'a.toml']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ configFile: 'a.toml', insecureWebhooks: true });
+  });
+});
+
+describe('--help', () => {
+  test.each(['run', 'status', 'show', 'logs', 'freeze', 'resume', 'retry', 'destroy', 'extend'])(
+    '%s has an example',
+    async (command) => {
+      const { code, stdout } = await run([command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`Examples?:\\n(.*\\n)*.*orchestrator ${command}`));
+    },
+  );
+});
+
+test('settings that are wrong are told one a line, without a stack', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'cli-'));
+  const { code, stderr } = await run(['status'], {
+    HOME: home,
+    FORGE_WEBHOOK_PORT: 'x',
+    ORCHESTRATOR_X: '1',
+  });
+  rmSync(home, { recursive: true });
+  expect(code).toBe(2);
+  expect(stderr.trim().split('\n')).toHaveLength(2);
+});

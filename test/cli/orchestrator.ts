@@ -1,0 +1,40 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('./sample-program.ts', import.meta.url));
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+}
+
+/** Starts the command line as a process of its own, with an environment of its own. */
+export function start(args: readonly string[], environment: Record<string, string> = {}): Started {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const finished = Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      child.once('close', (code, signal) => resolve([code, signal]));
+    }),
+  ]).then(([stdout, stderr, [code, signal]]) => ({ code, signal, stdout, stderr }));
+  return { child, finished };
+}
+
+export function run(
+  args: readonly string[],
+  environment?: Record<string, string>,
+): Promise<Finished> {
+  return start(args, environment).finished;
+}
