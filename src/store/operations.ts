@@ -3,9 +3,6 @@ import type { Operation } from '../domain/operation.ts';
 import type { Schema } from './schema.ts';
 import type { OperationStore } from './store.ts';
 
-/** Bounds one statement's parameters; all of an `append` is one transaction whatever its length. */
-const rowsPerStatement = 500;
-
 /**
  * The cursor is the highest sequence number among the rows themselves: the two cannot disagree.
  */
@@ -32,14 +29,10 @@ export function operationStore(db: Kysely<Schema>): OperationStore {
             );
           }
         }
-        for (let start = 0; start < fresh.length; start += rowsPerStatement) {
+        for (const operation of fresh) {
           await transaction
             .insertInto('operations')
-            .values(
-              fresh
-                .slice(start, start + rowsPerStatement)
-                .map((operation) => toRow(slug, run, operation)),
-            )
+            .values(toRow(slug, run, operation))
             .execute();
         }
       });
