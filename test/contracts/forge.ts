@@ -7,6 +7,7 @@ import {
 } from '../../src/domain/errors.ts';
 import type { RepositoryRef, ReviewVerdict } from '../../src/domain/issue.ts';
 import type { Forge } from '../../src/forges/forge.ts';
+import { until } from '../support/until.ts';
 
 /** A forge to try, with people on it: alice administrates every repository, bot writes, mallory is an outsider. */
 export interface ForgeWorld {
@@ -351,6 +352,21 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
         const comments = await forge.listComments(ref, number);
 
         expect(comments).toMatchObject([{ kind: 'inline', body: 'Here.' }]);
+      });
+
+      test('what is said after a review comes after it', async () => {
+        const number = await openPullRequest('topic', 'src/one.txt');
+        const inline = [{ path: 'src/one.txt', line: 1, body: 'Here.' }];
+        await alice.review(number, { verdict: 'commented', body: 'First', inline });
+        const second = Math.floor(Date.now() / 1000);
+        await until('the next second, the finest a forge may tell', () => {
+          return Date.now() / 1000 > second + 1;
+        });
+        await alice.comment(number, 'Second');
+
+        const comments = await forge.listComments(ref, number);
+
+        expect(comments.map(({ body }) => body)).toEqual(['First', 'Here.', 'Second']);
       });
 
       test('an inline comment stays when a later commit changes its line', async () => {

@@ -8,6 +8,7 @@ import {
   ForgeRefusedError,
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
+import { exchange, type HttpAnswer, type HttpRequest } from './exchange.ts';
 
 export interface GiteaClientSettings {
   /** Base of the API, e.g. `https://gitea.example/api/v1`. */
@@ -27,7 +28,7 @@ export interface GiteaClient {
   get<T>(path: string, shape: Shape<T>): Promise<T>;
   /** The items of a paged listing, in order; the next page is asked for when the one before is used up. */
   list<T>(path: string, shape: Shape<T[]>, query?: Record<string, string>): AsyncGenerator<T, void>;
-  /** Whether a GET finds something: false for 404, whatever the body of a success. */
+  /** The answer to a question that Gitea answers by status alone: true for 204, false for 404. */
   exists(path: string): Promise<boolean>;
   post<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
   patch<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
@@ -48,56 +49,55 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
   const token = checkToken(settings.token);
   const timeoutMs = settings.timeoutMs ?? defaultTimeoutMs;
 
-  async function call(method: Method, path: string, body?: object): Promise<Answer> {
+  async function call(method: Method, path: string, body?: object): Promise<HttpAnswer> {
     const label = `${method} ${path}`;
     const signal = AbortSignal.timeout(timeoutMs);
     let url = new URL(base.href + path);
     for (let redirects = 0; ; redirects++) {
-      const answer = await exchange(label, url, signal, method, body);
-      if (answer.status < 300 || answer.status > 399) {
+      const answer = await send(label, url, signal, method, body);
+      const { status } = answer;
+      if (status < 300 || status > 399) {
         return checked(label, answer, token);
       }
       const target = redirectTarget(answer, url);
       if (target === undefined || redirects === maxRedirects) {
-        throw new ForgeUnavailableError(`${label}: redirected without end or aim`, answer);
+        throw new ForgeUnavailableError(`${label}: redirected without end or aim`, { status });
       }
       if (method !== 'GET') {
-        throw new ForgeMovedError(`${label}: not sent again to ${withoutQuery(target)}`, answer);
+        throw new ForgeMovedError(`${label}: not sent again to ${withoutQuery(target)}`, {
+          status,
+        });
       }
-      if (!followed.has(answer.status)) {
-        throw new ForgeMovedError(`${label}: see ${withoutQuery(target)} instead`, answer);
+      if (!followed.has(status)) {
+        throw new ForgeMovedError(`${label}: see ${withoutQuery(target)} instead`, { status });
       }
       if (target.origin !== url.origin) {
         const place = withoutQuery(target);
         throw new ForgeMovedError(
           `${label}: the API answers at ${place} now, and the token is not sent there: change the API's URL`,
-          answer,
+          { status },
         );
       }
       url = target;
     }
   }
 
-  async function exchange(
+  async function send(
     label: string,
     url: URL,
     signal: AbortSignal,
     method: Method,
     body: object | undefined,
-  ): Promise<Answer> {
+  ): Promise<HttpAnswer> {
+    const headers = { accept: 'application/json', authorization: `token ${token}` };
+    const request = body
+      ? {
+          headers: { ...headers, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }
+      : { headers };
     try {
-      const response = await fetch(url, {
-        method,
-        signal,
-        redirect: 'manual',
-        headers: {
-          accept: 'application/json',
-          authorization: `token ${token}`,
-          ...(body && { 'content-type': 'application/json' }),
-        },
-        ...(body && { body: JSON.stringify(body) }),
-      });
-      return { status: response.status, headers: response.headers, text: await response.text() };
+      return await exchange(url, { method, signal, ...request });
     } catch (cause) {
       const problem = signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(cause);
       throw new ForgeUnavailableError(`${label}: ${problem}`, { cause });
@@ -109,7 +109,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
     path: string,
     shape: Shape<T>,
     body?: object,
-  ): Promise<{ value: T; headers: Headers }> {
+  ): Promise<{ value: T; headers: HttpAnswer['headers'] }> {
     const answer = await call(method, path, body);
     return { value: read(`${method} ${path}`, answer, shape), headers: answer.headers };
   }
@@ -139,8 +139,11 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
 
     async exists(path) {
       try {
-        await call('GET', path);
-        return true;
+        const { status } = await call('GET', path);
+        if (status === 204) {
+          return true;
+        }
+        throw new ForgeUnavailableError(`GET ${path}: ${status} is no answer to this`, { status });
       } catch (error) {
         if (error instanceof ForgeNotFoundError) {
           return false;
@@ -151,13 +154,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
   };
 }
 
-type Method = 'GET' | 'POST' | 'PATCH';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-}
+type Method = HttpRequest['method'];
 
 function parseApiUrl(apiUrl: string): { href: string; host: string } {
   const url = URL.canParse(apiUrl) ? new URL(apiUrl) : undefined;
@@ -174,7 +171,7 @@ function parseApiUrl(apiUrl: string): { href: string; host: string } {
   return { href: (url.origin + url.pathname).replace(/\/+$/, ''), host: url.host };
 }
 
-/** A value that HTTP refuses in a header would be quoted, whole, in the error of `fetch`. */
+/** Found here, where the setting is known; HTTP would refuse the header at every call. */
 function checkToken(token: string): string {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new ConfigError('the forge token is empty, or holds spaces or characters outside ASCII');
@@ -187,18 +184,17 @@ function checkToken(token: string): string {
  * which may not be the one we use: the next page is counted, not followed. Listings without it tell the total, of which
  * some items are left out for us: a page may be short and not the last, so an empty page is the end then.
  */
-function isLastPage(headers: Headers, seen: number): boolean {
-  const link = headers.get('link');
-  if (link !== null) {
-    return !/rel="?next"?/.test(link);
+function isLastPage(headers: HttpAnswer['headers'], seen: number): boolean {
+  if (headers.link !== undefined) {
+    return !/rel="?next"?/.test(String(headers.link));
   }
-  const total = headers.get('x-total-count');
-  return total !== null && seen >= Number(total);
+  const total = headers['x-total-count'];
+  return total !== undefined && seen >= Number(total);
 }
 
-function redirectTarget(answer: Answer, from: URL): URL | undefined {
-  const location = answer.headers.get('location');
-  return location !== null && URL.canParse(location, from.href)
+function redirectTarget(answer: HttpAnswer, from: URL): URL | undefined {
+  const { location } = answer.headers;
+  return location !== undefined && URL.canParse(location, from.href)
     ? new URL(location, from)
     : undefined;
 }
@@ -208,17 +204,17 @@ function withoutQuery(url: URL): string {
 }
 
 /** Passes a success on; everything else becomes the error that its status stands for. */
-function checked(label: string, answer: Answer, token: string): Answer {
+function checked(label: string, answer: HttpAnswer, token: string): HttpAnswer {
   const { status, headers } = answer;
   if (status >= 200 && status <= 299) {
     return answer;
   }
-  const said = messageOf(answer)?.replaceAll(token, '[token]');
+  const said = messageOf(answer)?.replaceAll(token, '[token]').slice(0, 300);
   const message = `${label}: ${[status, said].filter(Boolean).join(' ')}`;
   if (status === 413 || (said !== undefined && status < 500 && status !== 408 && status !== 429)) {
     throw new (refusalOf(status))(message, { status });
   }
-  const retryAfterSeconds = parseRetryAfter(headers.get('retry-after'));
+  const retryAfterSeconds = parseRetryAfter(headers['retry-after']);
   throw new ForgeUnavailableError(
     // Gitea answers its refusals in JSON: a bare or HTML one is of a proxy that cannot reach it
     said === undefined && status < 500 ? `${message} (not an answer of Gitea's API)` : message,
@@ -241,31 +237,30 @@ function refusalOf(
 }
 
 /** What Gitea says of an error, as one short line; undefined when the answer is not Gitea's. */
-function messageOf(answer: Answer): string | undefined {
+function messageOf(answer: HttpAnswer): string | undefined {
   const body = parseJson(answer.text);
   if (typeof body !== 'object' || body === null || !('message' in body)) {
     return undefined;
   }
   return String(body.message)
     .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
-    .slice(0, 300);
+    .trim();
 }
 
 /** Seconds, from either of the two forms that HTTP has. */
-function parseRetryAfter(value: string | null): number | undefined {
-  if (value === null) {
+function parseRetryAfter(value: string | undefined): number | undefined {
+  if (value === undefined) {
     return undefined;
   }
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
   return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
 }
 
-function read<T>(label: string, answer: Answer, shape: Shape<T>): T {
+function read<T>(label: string, answer: HttpAnswer, shape: Shape<T>): T {
   const { status } = answer;
   const body = parseJson(answer.text);
   if (body === undefined) {
-    const kind = answer.headers.get('content-type') ?? 'something';
+    const kind = answer.headers['content-type'] ?? 'something';
     throw new ForgeUnavailableError(`${label}: answered ${kind} that is not whole JSON`, {
       status,
     });
@@ -288,8 +283,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** `fetch failed` says nothing; what does is in its cause. */
+/** Of several addresses that all refuse, the error as a whole has a code and no message. */
 function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+  const { message, code } = error as NodeJS.ErrnoException;
+  return message || (code ?? 'no connection');
 }

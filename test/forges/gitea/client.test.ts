@@ -191,6 +191,33 @@ describe('an error answer', () => {
     const error = await rejection(client.get('/user', userShape));
 
     expect(error.message).toBe('GET /user: 422 bad header: token [token]');
+
+    const { client: long } = await clientOf((request, response) =>
+      json(response, 422, { message: 'x'.repeat(290) + request.headers.authorization }),
+    );
+    const cut = await rejection(long.get('/user', userShape));
+    expect(cut.message).not.toContain(token.slice(0, 4));
+  });
+});
+
+describe('a question answered by status alone', () => {
+  test('is answered by 204 and 404', async () => {
+    const { client } = await clientOf((request, response) =>
+      request.url?.endsWith('/alice')
+        ? response.writeHead(204).end()
+        : json(response, 404, { message: 'not found' }),
+    );
+
+    expect(await client.exists('/orgs/o/members/alice')).toBe(true);
+    expect(await client.exists('/orgs/o/members/mallory')).toBe(false);
+  });
+
+  test('is not answered by a page that a proxy shows to everybody', async () => {
+    const { client } = await clientOf((_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>welcome</html>'),
+    );
+
+    await expect(client.exists('/orgs/o/members/mallory')).rejects.toThrow(ForgeUnavailableError);
   });
 });
 
