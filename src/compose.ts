@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
@@ -23,8 +20,8 @@ import { createBackend } from './bottles/registry.ts';
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
+import type { Built } from './built.ts';
 import type { Config } from './config/load.ts';
-import { ConfigError } from './domain/errors.ts';
 import { formatIssue, type IssueRef } from './domain/issue.ts';
 import { createForge, webhookParser } from './forges/registry.ts';
 import { createInbox } from './inbox/inbox.ts';
@@ -45,14 +42,6 @@ export interface Orchestrator {
   readonly url: string;
   /** Bottles keep running: the next orchestrator finds them. */
   stop(): Promise<void>;
-}
-
-/** What the build made, beside this file or in `dist` while developing. */
-export interface Built {
-  /** `dist/runtime`: what runs beside and inside bottles. */
-  readonly runtimeDirectory: string;
-  readonly workflowBundle: string;
-  readonly version: string;
 }
 
 /**
@@ -259,22 +248,4 @@ function installTemporalLogger(logger: Logger): void {
       child[method[level]](meta ?? {}, message);
     }),
   });
-}
-
-/** Finds what `npm run build` made, from the sources as well as from the built program. */
-export async function findBuilt(): Promise<Built> {
-  const root = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '..' : '../..');
-  const built = {
-    runtimeDirectory: join(root, 'dist', 'runtime'),
-    workflowBundle: join(root, 'dist', 'workflow-bundle.js'),
-  };
-  for (const path of Object.values(built)) {
-    if (!existsSync(path)) {
-      throw new ConfigError(`${path} is missing: run \`npm run build\` first`);
-    }
-  }
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return { ...built, version };
 }
