@@ -38,7 +38,7 @@ export interface ForgeReader {
 }
 
 /** Writes are not idempotent by themselves: callers look for a marker first where a write may have happened. */
-export interface ForgeWriter {
+interface ForgeWriter {
   /** Below an issue or a PR. */
   createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment>;
   /** Replaces the body of an issue or PR. */

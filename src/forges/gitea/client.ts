@@ -34,7 +34,7 @@ export interface GiteaClient {
   patch<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
 }
 
-export type Shape<T> = z.ZodMiniType<T>;
+type Shape<T> = z.ZodMiniType<T>;
 
 const defaultTimeoutMs = 30_000;
 /** Gitea gives at most 50 unless its administrator decided otherwise. */

@@ -32,7 +32,7 @@ export interface MemoryItem {
 
 export type MemoryPullItem = MemoryItem & { readonly pull: MemoryPull };
 
-export interface MemoryPull {
+interface MemoryPull {
   /** The repository may have been deleted since. */
   readonly headRepositoryId: number;
   readonly head: string;
@@ -180,7 +180,7 @@ export class MemorySite {
     return added;
   }
 
-  /** @throws ForgeRefusedError ForgeNotFoundError as `ForgeWriter.createPullRequest` */
+  /** @throws ForgeRefusedError ForgeNotFoundError as `Forge.createPullRequest` */
   addPullRequest(
     repository: MemoryRepository,
     author: string,
