@@ -32,6 +32,9 @@ export interface ServerParts {
 /** Commands and questions are small; the webhook route sets a limit of its own. */
 const bodyLimit = 64 * 1024;
 
+/** To arrive whole: who dribbles a request in holds nothing for longer. Answers may take any time. */
+const requestTimeoutMs = 30_000;
+
 /**
  * The HTTP server, with `/healthz`, `/readyz` and `/api/v1`. It does not listen yet, and further plugins (webhooks)
  * may be registered until it does. `close()` ends the log streams that are open, answers what it was asked, and then
@@ -42,6 +45,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     loggerInstance: parts.logger,
     genReqId: () => randomUUID(),
     bodyLimit,
+    requestTimeout: requestTimeoutMs,
+    exposeHeadRoutes: false,
   });
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);

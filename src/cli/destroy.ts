@@ -43,9 +43,12 @@ async function confirm(issue: string): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   terminal.once('SIGINT', () => process.exit(exitCodes.interrupted));
   try {
-    const answer = await terminal.question(
-      `Destroy the bottle of ${issue}? What is not pushed is lost. [y/N] `,
-    );
+    const question = `Destroy the bottle of ${issue}? What is not pushed is lost. [y/N] `;
+    // Rejected by Ctrl-D, which leaves the cursor on the line of the question.
+    const answer = await terminal.question(question).catch(() => {
+      process.stderr.write('\n');
+      return '';
+    });
     if (!/^y(es)?$/i.test(answer.trim())) {
       throw new CliError(exitCodes.error, 'Nothing was destroyed.');
     }

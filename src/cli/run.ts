@@ -1,6 +1,9 @@
 import { Command } from 'commander';
 import type { LoadOptions } from '../config/load.ts';
+import { settings, type Setting } from '../config/schema.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { formatPairs } from './table.ts';
+import { terminalWidth } from './terminal.ts';
 
 /** Runs the orchestrator until it is told to stop. */
 export type RunHandler = (options: LoadOptions) => Promise<void>;
@@ -13,16 +16,7 @@ export function runCommand(run: RunHandler): Command {
   return new Command('run')
     .description('run the orchestrator: webhooks, API, workflows, and the bottles of this host')
     .option('--insecure-webhooks', 'accept unsigned deliveries (for experiments only)')
-    .addHelpText(
-      'after',
-      `
-It needs FORGE_GITEA_API, FORGE_TOKEN, FORGE_WEBHOOK_SECRET, and a Temporal server (TEMPORAL_ADDRESS, default
-localhost:7233). Secrets may be given as files: FORGE_TOKEN_FILE, FORGE_WEBHOOK_SECRET_FILE.
-
-Example:
-  FORGE_GITEA_API=https://gitea.example.com/api/v1 FORGE_TOKEN_FILE=~/forge-token \\
-    FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret orchestrator run`,
-    )
+    .addHelpText('after', runHelp)
     .action(async (_, command: Command) => {
       const options: RunOptions = command.optsWithGlobals();
       await run({
@@ -30,4 +24,26 @@ Example:
         ...(options.insecureWebhooks && { insecureWebhooks: true }),
       });
     });
+}
+
+function runHelp(): string {
+  const pairs = Object.values(settings).map(
+    ({ variable, description, ...setting }: Setting): [string, string] => {
+      const orFile = setting.secret ? ` Or ${variable}_FILE with the path of a file.` : '';
+      const byDefault = setting.default === undefined ? '' : ` Default: ${setting.default}.`;
+      return [variable, `${description} Accepted: ${setting.form}.${orFile}${byDefault}`];
+    },
+  );
+  const nameWidth = Math.max(...pairs.map(([name]) => name.length));
+  return `
+Settings, from the environment or from orchestrator.toml, where their names are in lower case and without orchestrator_:
+
+${formatPairs(pairs, nameWidth, terminalWidth() ?? 120)}
+
+Temporal is found by TEMPORAL_ADDRESS (default: localhost:7233), TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the rest of
+Temporal's own environment configuration.
+
+Example:
+  FORGE_GITEA_API=https://gitea.example.com/api/v1 FORGE_TOKEN_FILE=~/forge-token \\
+    FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret orchestrator run`;
 }

@@ -6,7 +6,7 @@ import { connect } from './connect.ts';
 import { elapsedSince, formatElapsed, formatLength, formatLocalTime } from './elapsed.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { readIssueName } from './issue-name.ts';
-import { formatTable, type Column } from './table.ts';
+import { formatPairs, formatTable, type Column } from './table.ts';
 import { colourPhase, colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
 
 const operationsShown = 10;
@@ -48,8 +48,8 @@ export function formatIssueDetail(
 ): string {
   const sections = [
     `${colours.bold(issue.name)}  ${oneLine(issue.title)}\n${issue.url}`,
-    formatFacts(issue, now),
-    section('Runs', issue.runs, (runs) => formatTable(runColumns, runs, width)),
+    formatFacts(issue, width, now),
+    section('Runs', issue.runs, (runs) => formatTable(runColumns(runs), runs, width)),
     section('Timeline', issue.workflow.state === 'open' ? issue.workflow.timeline : [], (entries) =>
       entries.map(({ at, text }) => `${formatLocalTime(at)}  ${oneLine(text)}`).join('\n'),
     ),
@@ -72,7 +72,7 @@ function section<T>(
   return items.length === 0 ? '' : `${colours.bold(title)}\n${body(items)}`;
 }
 
-function formatFacts(issue: IssueDetailView, now: number): string {
+function formatFacts(issue: IssueDetailView, width: number | undefined, now: number): string {
   const { pullRequest, workflow } = issue;
   const facts: [name: string, value: string | false][] = [
     [
@@ -109,11 +109,10 @@ function formatFacts(issue: IssueDetailView, now: number): string {
     case 'closed':
       break;
   }
-  return facts
-    .flatMap(([name, value]) =>
-      value === false ? [] : `${colours.dim(name.padEnd(12))}  ${value}`,
-    )
-    .join('\n');
+  const known = facts.flatMap(([name, value]): [string, string][] =>
+    value === false ? [] : [[colours.dim(name), value]],
+  );
+  return formatPairs(known, 'pull request'.length, width);
 }
 
 function formatDeadline(at: string, now: number): string {
@@ -126,36 +125,39 @@ function countComments(count: number): string {
   return count === 1 ? '1 comment' : `${count} comments`;
 }
 
-const runColumns: Column<RunView>[] = [
-  { header: 'LIFE', text: (run) => String(run.life) },
-  { header: 'RUN', text: (run) => String(run.run) },
-  {
-    header: 'OUTCOME',
-    text: (run) => run.outcome ?? (run.startedAt === null ? 'not started' : 'running'),
-    colour: (run, text) => outcomeColour(run)(text),
-  },
-  { header: 'EXIT', text: (run) => run.exitCode?.toString() ?? '-' },
-  {
-    header: 'DURATION',
-    text: (run) => (run.durationMs === null ? '-' : formatLength(run.durationMs)),
-  },
-  { header: 'WATCHDOG', text: (run) => (run.watchdogFired ? 'fired' : '-') },
-  {
-    header: 'STARTED',
-    text: (run) => (run.startedAt === null ? '-' : formatLocalTime(run.startedAt)),
-  },
-  {
-    header: 'FOR',
-    text: (run) => oneLine(run.cause),
-    shrink: { least: 8, keep: 'start' },
-  },
-  {
-    header: 'REPORT',
-    text: (run) =>
-      oneLine(run.done === null ? (run.reason ?? '-') : `${run.done.status}: ${run.done.summary}`),
-    shrink: { least: 8, keep: 'start' },
-  },
-];
+function runColumns(runs: readonly RunView[]): Column<RunView>[] {
+  const life: Column<RunView> = { header: 'LIFE', text: (run) => String(run.life) };
+  return [
+    ...(runs.some((run) => run.life > 1) ? [life] : []),
+    { header: 'RUN', text: (run) => String(run.run) },
+    {
+      header: 'OUTCOME',
+      text: outcomeText,
+      colour: (run, text) => outcomeColour(run)(text),
+    },
+    { header: 'EXIT', text: (run) => run.exitCode?.toString() ?? '-' },
+    {
+      header: 'DURATION',
+      text: (run) => (run.durationMs === null ? '-' : formatLength(run.durationMs)),
+    },
+    {
+      header: 'STARTED',
+      text: (run) => (run.startedAt === null ? '-' : formatLocalTime(run.startedAt)),
+    },
+    { header: 'FOR', text: (run) => oneLine(run.cause), shrink: { least: 7, keep: 'start' } },
+    { header: 'REPORT', text: reportText, shrink: { least: 12, keep: 'start' } },
+  ];
+}
+
+/** That the watchdog fired is told also where the run had ended otherwise before it was stopped. */
+function outcomeText(run: RunView): string {
+  const outcome = run.outcome ?? (run.startedAt === null ? 'not started' : 'running');
+  return run.watchdogFired && outcome !== 'watchdog' ? `${outcome} (watchdog)` : outcome;
+}
+
+function reportText({ done, reason }: RunView): string {
+  return oneLine(done === null ? (reason ?? '-') : `${done.status}: ${done.summary}`);
+}
 
 function outcomeColour({ outcome, exitCode }: RunView): (text: string) => string {
   switch (outcome) {
@@ -179,7 +181,7 @@ function outcomeColour({ outcome, exitCode }: RunView): (text: string) => string
 const operationColumns: Column<OperationView>[] = [
   { header: 'RUN', text: ({ run }) => String(run) },
   { header: 'SEQ', text: ({ sequence }) => String(sequence) },
-  { header: 'TIME', text: ({ at }) => formatLocalTime(at) },
+  { header: 'TIME', text: ({ at }) => formatLocalTime(at).slice(-8) },
   { header: 'OPERATION', text: ({ operation }) => operation },
   {
     header: 'TARGET',

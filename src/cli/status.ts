@@ -6,7 +6,7 @@ import { CliError, exitCodes } from './cli-error.ts';
 import { connect } from './connect.ts';
 import { elapsedSince } from './elapsed.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { formatTable, type Column } from './table.ts';
+import { formatPairs, formatTable, type Column } from './table.ts';
 import { colourPhase, colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
 
 interface StatusOptions extends GlobalOptions {
@@ -94,22 +94,27 @@ export function formatStatus(
   if (issues.length === 0) {
     return 'No issues. One is taken up when it is open, has a label bot-bottle:<agent>, and is assigned to a member of the org.';
   }
-  const attention = issues
-    .filter((issue) => issue.attention !== null)
-    .map((issue) => `  ${colours.red(issue.name)}  ${oneLine(issue.attention ?? '')}`);
+  const attention = issues.flatMap((issue): [string, string][] =>
+    issue.attention === null ? [] : [[issue.name, oneLine(issue.attention)]],
+  );
+  if (attention.length === 0) {
+    return formatTable(columns(now), issues, width);
+  }
+  const nameWidth = Math.max(...attention.map(([name]) => name.length));
   return [
     formatTable(columns(now), issues, width),
-    ...(attention.length > 0 ? ['', colours.bold('Needs attention'), ...attention] : []),
+    '',
+    colours.bold('Needs attention'),
+    formatPairs(
+      attention.map(([name, text]) => [colours.red(name), text]),
+      nameWidth,
+      width,
+    ),
   ].join('\n');
 }
 
-/** The slug gives way first: `show` has it whole. */
+/** The slug is last, so that it gives way first: `show` has it whole. */
 function columns(now: number): Column<IssueView>[] {
-  const slug: Column<IssueView> = {
-    header: 'SLUG',
-    text: (issue) => issue.slug,
-    shrink: { least: 9, keep: 'end' },
-  };
   return [
     {
       header: 'ISSUE',
@@ -133,6 +138,6 @@ function columns(now: number): Column<IssueView>[] {
       text: ({ pullRequest }) =>
         pullRequest === null ? '-' : `#${pullRequest.number}${pullRequest.merged ? ' merged' : ''}`,
     },
-    slug,
+    { header: 'SLUG', text: (issue) => issue.slug, shrink: { least: 9, keep: 'end' } },
   ];
 }

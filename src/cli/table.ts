@@ -6,8 +6,8 @@ export interface Column<Row> {
   readonly text: (row: Row) => string;
   readonly colour?: (row: Row, text: string) => string;
   /**
-   * Where room is short the column gives way down to `least` characters, the first such column first; `keep` is the
-   * end of the text that tells rows apart.
+   * Where room is short the column gives way down to `least` characters, the rightmost such column first; `keep` is
+   * the end of the text that tells rows apart.
    */
   readonly shrink?: { readonly least: number; readonly keep: 'start' | 'end' };
 }
@@ -32,10 +32,9 @@ export function formatTable<Row>(
     width,
   );
   const table = new Table({
+    ...plain,
     head: columns.map(({ header }) => colours.bold(header)),
     colWidths: width === undefined ? [] : widths,
-    chars: noLines,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   for (const [index, row] of rows.entries()) {
     table.push(
@@ -50,6 +49,26 @@ export function formatTable<Row>(
       }),
     );
   }
+  return withoutTrailingSpace(table);
+}
+
+/** Names and what they stand for, the latter wrapped at words. */
+export function formatPairs(
+  pairs: readonly (readonly [name: string, value: string])[],
+  nameWidth: number,
+  width: number | undefined,
+): string {
+  const table = new Table({
+    ...plain,
+    wordWrap: true,
+    colWidths:
+      width === undefined ? [nameWidth] : [nameWidth, Math.max(20, width - nameWidth - gap)],
+  });
+  table.push(...pairs.map((pair) => [...pair]));
+  return withoutTrailingSpace(table);
+}
+
+function withoutTrailingSpace(table: { toString(): string }): string {
   return table
     .toString()
     .split('\n')
@@ -68,7 +87,7 @@ function fit(
     width === undefined
       ? 0
       : widths.reduce((sum, each) => sum + each, gap * (columns.length - 1)) - width;
-  for (const [index, { shrink, header }] of columns.entries()) {
+  for (const [index, { shrink, header }] of [...columns.entries()].toReversed()) {
     const before = widths[index] ?? 0;
     if (shrink !== undefined && excess > 0) {
       widths[index] = Math.min(before, Math.max(shrink.least, header.length, before - excess));
@@ -78,20 +97,23 @@ function fit(
   return widths;
 }
 
-const noLines = {
-  top: '',
-  'top-left': '',
-  'top-mid': '',
-  'top-right': '',
-  mid: '',
-  'left-mid': '',
-  'mid-mid': '',
-  'right-mid': '',
-  bottom: '',
-  'bottom-left': '',
-  'bottom-mid': '',
-  'bottom-right': '',
-  left: '',
-  right: '',
-  middle: ' '.repeat(gap),
+const plain = {
+  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  chars: {
+    top: '',
+    'top-left': '',
+    'top-mid': '',
+    'top-right': '',
+    mid: '',
+    'left-mid': '',
+    'mid-mid': '',
+    'right-mid': '',
+    bottom: '',
+    'bottom-left': '',
+    'bottom-mid': '',
+    'bottom-right': '',
+    left: '',
+    right: '',
+    middle: ' '.repeat(gap),
+  },
 };

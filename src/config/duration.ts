@@ -11,7 +11,8 @@ export function parseDuration(text: string): number | undefined {
   if (match?.[1] === undefined) {
     return undefined;
   }
-  return Number(match[1]) * unitMs[(match[2] as Unit | undefined) ?? 's'];
+  const ms = Number(match[1]) * unitMs[(match[2] as Unit | undefined) ?? 's'];
+  return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
 /** Writes whole seconds (given in milliseconds) in the largest unit that loses nothing: `parseDuration` reads it back. */

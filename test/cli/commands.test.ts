@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WorkflowsUnavailableError } from '../../src/api/issue-commands.ts';
+import { settings } from '../../src/config/schema.ts';
 import { addIssue, addRun, startSampleServer, type SampleServer } from '../api/sample-server.ts';
 import { until } from '../support/until.ts';
-import { run, start } from './orchestrator.ts';
+import { run, runOnTerminal, start } from './orchestrator.ts';
 
 let sample: SampleServer;
 let url: string;
@@ -60,7 +61,7 @@ describe('status', () => {
     expect(stdout).toMatch(
       /^ISSUE .*\nacme\/rocket#3 +implementer +frozen +\d+s +\d+s ago +#4 +acme-rocket-3-00000001$/m,
     );
-    expect(stdout).toContain('  acme/rocket#3  run 1 was silent\n');
+    expect(stdout).toContain('Needs attention\nacme/rocket#3  run 1 was silent\n');
     expect(stdout).not.toContain('\u001b');
   });
 
@@ -94,7 +95,7 @@ describe('show', () => {
       /^deadline +in 1h, at /m,
       /^unread +1 comment$/m,
       /^held /m,
-      /^1 +1 +watchdog +- +3m 20s +(fired|-) .* targeted +silent for 30 minutes$/m,
+      /^1 +watchdog +- +3m 20s +2026-01-01 .* targeted +silent for 30 minutes$/m,
       /^\d{4}-.* {2}targeted by alice$/m,
       /^Operations \(the last 10 of 12\)$/m,
       /^1 +12 .* post_comment +#12 +rejected +out of scope$/m,
@@ -189,6 +190,23 @@ describe('freeze, resume, retry, destroy and extend', () => {
       stderr: expect.stringContaining('--yes'),
     });
     expect(sample.temporal.sent).toHaveLength(before);
+  });
+
+  test.each([
+    ['y\n', 0, /is being destroyed\./],
+    ['\n', 1, /Nothing was destroyed\./],
+    ['\u0004', 1, /Nothing was destroyed\./],
+    ['\u0003', 130, /\[y\/N\] *$/],
+  ])('destroy asks a person at a terminal, who answers %j', async (answer, code, told) => {
+    sample.temporal.answer = { answer: 'accepted', phase: 'destroying' };
+    const before = sample.temporal.sent.length;
+    const finished = await runOnTerminal(['destroy', 'acme/rocket#3'], access(), {
+      at: '[y/N]',
+      answer,
+    });
+    expect(finished.code).toBe(code);
+    expect(finished.output.trimEnd()).toMatch(told);
+    expect(sample.temporal.sent.length - before).toBe(code === 0 ? 1 : 0);
   });
 
   test('Temporal being away is 5', async () => {
@@ -326,6 +344,13 @@ describe('run', () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({ configFile: 'a.toml', insecureWebhooks: true });
   });
+});
+
+test('run --help is the reference of all settings', async () => {
+  const { stdout } = await run(['run', '--help']);
+  for (const { variable } of Object.values(settings)) {
+    expect(stdout).toContain(`\n${variable} `);
+  }
 });
 
 describe('--help', () => {

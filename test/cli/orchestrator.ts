@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const program = fileURLToPath(new URL('./sample-program.ts', import.meta.url));
 
@@ -37,4 +38,29 @@ export function run(
   environment?: Record<string, string>,
 ): Promise<Finished> {
   return start(args, environment).finished;
+}
+
+/** Runs the command line on a terminal of its own (by `script`), typing `answer` when `at` has appeared. */
+export function runOnTerminal(
+  args: readonly string[],
+  environment: Record<string, string>,
+  { at, answer }: { readonly at: string; readonly answer: string },
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const command = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ');
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'xterm', ...environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let output = '';
+  let answered = false;
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (!answered && output.includes(at)) {
+      answered = true;
+      child.stdin.write(answer);
+    }
+  });
+  return new Promise((resolve) => {
+    child.once('close', (code) => resolve({ code, output: stripVTControlCharacters(output) }));
+  });
 }

@@ -70,7 +70,7 @@ describe('the table of status', () => {
       formatStatus([issue({ attention })], undefined, now)
         .split('\n')
         .slice(2),
-    ).toEqual(['', 'Needs attention', '  acme/rocket#3  run 1 was silent for 30m[2J']);
+    ).toEqual(['', 'Needs attention', 'acme/rocket#3  run 1 was silent for 30m[2J']);
   });
 
   test('without an issue it says how one is taken up', () => {

@@ -28,6 +28,7 @@ describe('durations', () => {
     '１s',
     '1e3',
     '9999999999',
+    '999999999d',
   ])('%j is none', (text) => {
     expect(parseDuration(text)).toBeUndefined();
   });

@@ -321,6 +321,13 @@ describe('a bad setting is an error that names the key, the problem and the acce
     ]);
   });
 
+  test("Temporal's own file that is no TOML is told without its lines, which may hold a key", () => {
+    const file = write('temporal.toml', '[profile.default]\napi_key = "hunter2\n');
+    const problems = problemsOf({ ...complete(), TEMPORAL_CONFIG_FILE: file });
+    expect(problems).toEqual([expect.stringMatching(/^TEMPORAL_…: Invalid TOML document/)]);
+    expect(problems[0]).not.toContain('hunter2');
+  });
+
   test('all problems are told at once', () => {
     expect(problemsOf({ HOME: home, MAX_BOTTLES: 'x', ORCHESTRATOR_X: '1' })).toHaveLength(5);
   });
