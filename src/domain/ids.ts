@@ -27,13 +27,6 @@ export function slugify(text: string): string {
     .replace(/^-+|-+$/g, '');
 }
 
-const slugPattern = /^[a-z0-9][a-z0-9-]{0,40}-[0-9a-f]{8}$/;
-
-/** True for what `bottleSlug` makes: safe as a file name and as an argument. */
-export function isSlug(text: string): boolean {
-  return slugPattern.test(text);
-}
-
 /** The branch a life works on: `bot-bottle/issue-<n>`, from the second life after a merge on with its number. */
 export function bottleBranch(issueNumber: number, life: number): string {
   return life === 1 ? `bot-bottle/issue-${issueNumber}` : `bot-bottle/issue-${issueNumber}-${life}`;
