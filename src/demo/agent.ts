@@ -16,6 +16,8 @@ import type { DemoCommand, DemoStatus } from './demo-language.ts';
  */
 
 const pushAttempts = 4;
+// Inside a bottle the environment is the bottle's own.
+// oxlint-disable-next-line no-restricted-properties
 const { HOME = '.', BOTTLE_PROMPT = '/run/prompt.md', FORGE_PR_NUMBER = '' } = process.env;
 
 interface Issue {
@@ -134,7 +136,10 @@ async function carryOut(command: DemoCommand, work: Work): Promise<void> {
     case 'exit':
       work.ending = command;
       return;
-    default:
+    case 'append':
+    case 'create':
+    case 'replace':
+    case 'delete':
       try {
         const sentence = await makeEdit('.', command);
         narrate(sentence);

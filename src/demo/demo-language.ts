@@ -44,11 +44,11 @@ export function readDemoText(text: string): DemoReading {
   for (const line of statementLines(text, quotes)) {
     const sentences = splitSentences(line, quotes);
     const read = sentences.map((sentence) => readSentence(sentence, quotes));
-    const whole = read.every((command) => command !== undefined)
+    const asOne = read.every((command) => command !== undefined)
       ? undefined
       : readSentence(line, quotes);
-    if (whole !== undefined) {
-      commands.push(whole);
+    if (asOne !== undefined) {
+      commands.push(asOne);
       continue;
     }
     read.forEach((command, index) => {
@@ -92,31 +92,31 @@ const grammar: readonly {
   readonly make: (parts: readonly string[]) => DemoCommand;
 }[] = [
   {
-    pattern: sentence(String.raw`append\s+${noun}(.+)\s+to\s+(?:the\s+end\s+of\s+)?${file}`),
+    pattern: whole(String.raw`append\s+${noun}(.+)\s+to\s+(?:the\s+end\s+of\s+)?${file}`),
     make: ([text = '', name = '']) => ({ kind: 'append', text, file: name }),
   },
   {
     // "Add tests to the parser" is no line for a file.
-    pattern: sentence(
+    pattern: whole(
       String.raw`add\s+(?=\uE000|(?:an?|the|another)\s+(?:new\s+)?(?:line|text)\b)${noun}(.+)\s+to\s+(?:the\s+end\s+of\s+)?${file}`,
     ),
     make: ([text = '', name = '']) => ({ kind: 'append', text, file: name }),
   },
   {
-    pattern: sentence(
+    pattern: whole(
       String.raw`(?:create\s+${newFile}|(?:make|add)\s+(?=(?:a\s+|the\s+)?(?:new\s+)?file\s)${newFile})(${quoteMark}|[^\s\uE000\uE001]+)\s+(?:with|containing|saying)\s+(?:the\s+(?=text|line|content|word))?${noun}(.+)`,
     ),
     make: ([name = '', text = '']) => ({ kind: 'create', text, file: name }),
   },
   {
     // "Create documentation" names no file.
-    pattern: sentence(
+    pattern: whole(
       String.raw`(?:create|make|add)\s+(?=.*(?:\bfile\b|\uE000|[./]\w))${newFile}${file}`,
     ),
     make: ([name = '']) => ({ kind: 'create', text: '', file: name }),
   },
   {
-    pattern: sentence(
+    pattern: whole(
       String.raw`(?:replace\s+${noun}(.+?)\s+(?:with|by)|change\s+${noun}(.+?)\s+to)\s+${noun}(.+)\s+in\s+${file}`,
     ),
     make: ([replaced = '', changed = '', to = '', name = '']) => ({
@@ -127,7 +127,7 @@ const grammar: readonly {
     }),
   },
   {
-    pattern: sentence(
+    pattern: whole(
       String.raw`in\s+(?:the\s+)?(?:file\s+)?(${quoteMark}|[^\s\uE000\uE001]+?),?\s+(?:replace\s+${noun}(.+?)\s+(?:with|by)|change\s+${noun}(.+?)\s+to)\s+${noun}(.+)`,
     ),
     make: ([name = '', replaced = '', changed = '', to = '']) => ({
@@ -138,19 +138,19 @@ const grammar: readonly {
     }),
   },
   {
-    pattern: sentence(String.raw`(?:delete|remove)\s+${file}`),
+    pattern: whole(String.raw`(?:delete|remove)\s+${file}`),
     make: ([name = '']) => ({ kind: 'delete', file: name }),
   },
   {
-    pattern: sentence(String.raw`say\s+(.+)`),
+    pattern: whole(String.raw`say\s+(.+)`),
     make: ([text = '']) => ({ kind: 'say', text }),
   },
   {
-    pattern: sentence(String.raw`wait\s+(?:for\s+)?${seconds}[.!]*$`),
+    pattern: whole(String.raw`wait\s+(?:for\s+)?${seconds}[.!]*$`),
     make: ([count = '']) => ({ kind: 'wait', seconds: Number(count) }),
   },
   {
-    pattern: sentence(
+    pattern: whole(
       String.raw`stay\s+(?:silent|quiet)(?:\s+for\s+${seconds})?(?:\s+for\s*ever)?[.!]*$`,
     ),
     make: ([count = '']) => ({
@@ -159,22 +159,22 @@ const grammar: readonly {
     }),
   },
   {
-    pattern: sentence(String.raw`ignore\s+(?:sig)?term[.!]*$`),
+    pattern: whole(String.raw`ignore\s+(?:sig)?term[.!]*$`),
     make: () => ({ kind: 'ignore-term' }),
   },
   {
-    pattern: sentence(String.raw`report\s+(success|partial|failed|blocked)[.!]*$`),
+    pattern: whole(String.raw`report\s+(success|partial|failed|blocked)[.!]*$`),
     make: ([status = '']) => ({ kind: 'report', status: status.toLowerCase() as DemoStatus }),
   },
   {
-    pattern: sentence(
+    pattern: whole(
       String.raw`exit\s+(?:with\s+)?(?:code\s+|status\s+)?(\d{1,2}|1\d\d|2[0-4]\d|25[0-5])[.!]*$`,
     ),
     make: ([code = '']) => ({ kind: 'exit', code: Number(code) }),
   },
 ];
 
-function sentence(source: string): RegExp {
+function whole(source: string): RegExp {
   return new RegExp(`^${source}${source.endsWith('$') ? '' : '$'}`, 'is');
 }
 

@@ -194,11 +194,11 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   }
 
   function describeCall(call: RpcCall | undefined, checked: MethodCall | undefined): OperationCall {
-    const known = call !== undefined && isMethod(call.method);
+    const method = call === undefined || !isMethod(call.method) ? 'unknown' : call.method;
     return {
-      operation: known ? (call.method as OperationCall['operation']) : 'unknown',
+      operation: method,
       target: checked === undefined ? '' : targetOf(checked, options.launch.branch),
-      ...describeArguments(known ? (call.params ?? {}) : { method: call?.method }),
+      ...describeArguments(method === 'unknown' ? { method: call?.method } : (call?.params ?? {})),
       write: checked !== undefined && isWrite(checked.method),
     };
   }
@@ -217,7 +217,11 @@ function targetOf(call: MethodCall, branch: string): string {
       return '';
     case 'open_pr':
       return branch;
-    default:
+    case 'read_issue':
+    case 'read_pr':
+    case 'read_comments':
+    case 'post_comment':
+    case 'update_description':
       return `#${call.params.number}`;
   }
 }

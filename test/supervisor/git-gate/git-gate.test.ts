@@ -30,6 +30,22 @@ describe('the git gate', () => {
     return work;
   }
 
+  async function expectRefused(args: string[], message: string): Promise<void> {
+    const work = await workOnBranch();
+    await commit(work, 'a.txt', 'a\n');
+    const main = await forgeHas('main');
+    const { code, out } = await tryGit(work, 'push', 'origin', ...args);
+    expect(code).not.toBe(0);
+    expect(out).toContain(`remote: bot-bottle: ${message}`);
+    expect(await git(stand.upstream, 'for-each-ref', '--format=%(refname) %(objectname)')).toBe(
+      `refs/heads/main ${main}`,
+    );
+    expect(await mirrorHas()).toBe('');
+    expect(stand.operations()).toMatchObject([
+      { operation: 'git_push', outcome: 'rejected', reason: expect.stringContaining(message) },
+    ]);
+  }
+
   describe('reading', () => {
     test.each(['0', '1', '2'])('serves a clone over protocol version %s', async (version) => {
       const work = join(stand.root, 'work');
@@ -140,22 +156,6 @@ describe('the git gate', () => {
   });
 
   describe('refuses, readably and on the record,', () => {
-    async function expectRefused(args: string[], message: string): Promise<void> {
-      const work = await workOnBranch();
-      await commit(work, 'a.txt', 'a\n');
-      const main = await forgeHas('main');
-      const { code, out } = await tryGit(work, 'push', 'origin', ...args);
-      expect(code).not.toBe(0);
-      expect(out).toContain(`remote: bot-bottle: ${message}`);
-      expect(await git(stand.upstream, 'for-each-ref', '--format=%(refname) %(objectname)')).toBe(
-        `refs/heads/main ${main}`,
-      );
-      expect(await mirrorHas()).toBe('');
-      expect(stand.operations()).toMatchObject([
-        { operation: 'git_push', outcome: 'rejected', reason: expect.stringContaining(message) },
-      ]);
-    }
-
     test('another branch', () =>
       expectRefused(['HEAD:main'], `this bottle may push only to ${branch}, not to main`));
 

@@ -34,8 +34,15 @@ export interface Stand {
   /** Sends a body and gives the status and the parsed answer. */
   post(body: string | Buffer, path?: string, method?: string): Promise<Answer>;
   /** Makes one call and gives its result. @throws CallError */
-  call(method: string, params?: unknown): Promise<any>;
+  call(method: string, params?: unknown): Promise<CallResult>;
   close(): Promise<void>;
+}
+
+/** What tests look at closely; the rest is compared as a whole. */
+export interface CallResult {
+  readonly number: number;
+  readonly body: string;
+  readonly [field: string]: unknown;
 }
 
 export interface Answer {
