@@ -9,7 +9,7 @@ import { ConfigError } from '../domain/errors.ts';
  * @throws ConfigError when others can read the file, or its content is no token
  */
 export async function ensureApiToken(path: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   return (await readToken(path)) ?? (await createToken(path));
 }
 

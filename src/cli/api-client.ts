@@ -160,13 +160,14 @@ function reasonOf(error: unknown): string {
     return `no answer within ${patienceMs / 1000} s`;
   }
   const { cause } = error;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'connection refused';
-    case 'ENOTFOUND':
-      return 'unknown host';
-    default:
-      return cause instanceof Error && cause.message !== '' ? cause.message : error.message;
+  if (!(cause instanceof Error)) {
+    return error.message;
   }
+  const known = 'code' in cause ? reasons.get(String(cause.code)) : undefined;
+  return known ?? (cause.message || error.message);
 }
+
+const reasons = new Map([
+  ['ECONNREFUSED', 'connection refused'],
+  ['ENOTFOUND', 'unknown host'],
+]);

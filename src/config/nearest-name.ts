@@ -17,18 +17,15 @@ export function nearestName(name: string, known: Iterable<string>): string | und
 /** Levenshtein distance, one row of its table at a time. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column <= to.length; column++) {
-      next.push(
-        Math.min(
-          row[column]! + 1,
-          next[column - 1]! + 1,
-          row[column - 1]! + (letter === to[column - 1] ? 0 : 1),
-        ),
-      );
+  for (let index = 0; index < from.length; index++) {
+    let left = index + 1;
+    const next = [left];
+    for (const [column, above] of row.slice(1).entries()) {
+      const diagonal = row[column] ?? 0;
+      left = Math.min(above + 1, left + 1, diagonal + (from[index] === to[column] ? 0 : 1));
+      next.push(left);
     }
     row = next;
   }
-  return row[to.length]!;
+  return row.at(-1) ?? 0;
 }

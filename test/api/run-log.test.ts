@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, assert, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { addIssue, addRun, startSampleServer, type SampleServer } from './sample-server.ts';
 
@@ -61,7 +61,8 @@ describe("a run's log", () => {
 describe('following a log', () => {
   test('gives what is written as it is written, and ends when the run does', async () => {
     const answer = await get('latest/log?follow=true');
-    const reader = answer.body!.getReader();
+    const reader = answer.body?.getReader();
+    assert(reader !== undefined);
     await readTo(reader, 'run 2\n');
     sample.outputs.write('first\n');
     await readTo(reader, 'first\n');
