@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { ControlMessage, ControlReply } from './control.ts';
 
 const replyTimeoutMs = 5_000;
@@ -12,40 +11,29 @@ export class ControlError extends Error {
 /** A connection to a living supervisor. */
 export class ControlClient implements Disposable {
   readonly #socket: Socket;
-  readonly #replies: AsyncIterator<string>;
   /** Resolves when the connection is gone. Never rejects. */
   readonly closed: Promise<void>;
+  #received = '';
+  #onReply: ((reply: ControlReply) => void) | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    this.#replies = createInterface({ input: socket })[Symbol.asyncIterator]();
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    socket.on('error', () => socket.destroy());
+    socket.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
   }
 
   /**
    * Connects, and makes sure of who answers.
    * @param nonce from the journal's header
-   * @throws ControlError when nobody answers, or somebody else
+   * @throws ControlError when nobody answers in time, or somebody else
    */
   static async connect(path: string, nonce: string): Promise<ControlClient> {
-    const socket = connect(path);
-    socket.setTimeout(replyTimeoutMs, () => {
-      if (socket.connecting) socket.destroy();
-    });
-    const client = new ControlClient(socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.on('error', (cause) =>
-        reject(new ControlError(`no supervisor answers at ${path}`, { cause })),
-      );
-      socket.once('close', () => reject(new ControlError(`no supervisor answers at ${path}`)));
-    });
+    const client = new ControlClient(connect(path));
     const reply = await client.#ask({ type: 'hello' });
-    if (reply.type !== 'hello' || reply.nonce !== nonce) {
-      socket.destroy();
-      throw new ControlError(`another supervisor answers at ${path}`);
-    }
-    return client;
+    if (reply.type === 'hello' && reply.nonce === nonce) return client;
+    client[Symbol.dispose]();
+    throw new ControlError(`another supervisor answers at ${path}`);
   }
 
   /** Sends one message and waits until it was heard. One at a time. */
@@ -59,14 +47,24 @@ export class ControlClient implements Disposable {
   }
 
   async #ask(message: ControlMessage): Promise<ControlReply> {
+    const replied = new Promise<ControlReply>((resolve) => {
+      this.#onReply = resolve;
+    });
     const timer = setTimeout(() => this.#socket.destroy(), replyTimeoutMs);
-    try {
-      this.#socket.write(`${JSON.stringify(message)}\n`);
-      const line = await this.#replies.next();
-      if (line.done === true) throw new ControlError('the supervisor hung up without an answer');
-      return JSON.parse(line.value) as ControlReply;
-    } finally {
-      clearTimeout(timer);
-    }
+    this.#socket.write(`${JSON.stringify(message)}\n`);
+    const reply = await Promise.race([replied, this.closed]);
+    clearTimeout(timer);
+    if (reply === undefined)
+      throw new ControlError(`the supervisor does not answer ${message.type}`);
+    return reply;
+  }
+
+  #receive(text: string): void {
+    this.#received += text;
+    const end = this.#received.indexOf('\n');
+    if (end === -1) return;
+    const line = this.#received.slice(0, end);
+    this.#received = this.#received.slice(end + 1);
+    this.#onReply?.(JSON.parse(line) as ControlReply);
   }
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { BottlePaths } from './directory.ts';
-import { type HostContext, pathsOf, socketsOf } from './host-context.ts';
+import { type HostContext, pathsOf, socketsOf, withBottle } from './host-context.ts';
 import { readManifest } from './manifest.ts';
 import { listLivingRuns } from './run-state.ts';
 import { stopRun } from './stop.ts';
@@ -22,7 +22,7 @@ export async function destroyBottle(host: HostContext, slug: string): Promise<vo
   for (const run of await listLivingRuns(paths.runs))
     await stopRun(host, { slug, run }, 'cancelled');
   await waitForSupervisors(paths);
-  await host.locks.run(slug, async () => {
+  await withBottle(host, slug, async () => {
     const backend = readManifest(paths)?.backend;
     for (const candidate of host.backends.values()) {
       if (backend === undefined || backend === candidate.name) await candidate.destroy(paths);

@@ -1,7 +1,7 @@
 import type { BackendName, BottleBackend } from './backend.ts';
 import { bottlePaths, type BottlePaths, type RunPaths, runPaths } from './directory.ts';
 import type { RunKey } from './host.ts';
-import type { KeyedLock } from './keyed-lock.ts';
+import { KeyedLock } from './keyed-lock.ts';
 import type { SupervisorTiming } from './launch-file.ts';
 import type { Mirrors } from './mirror.ts';
 import { type SocketPaths, socketPaths } from './sockets.ts';
@@ -14,8 +14,14 @@ export interface HostContext {
   readonly backends: ReadonlyMap<BackendName, BottleBackend>;
   readonly timing: SupervisorTiming;
   readonly mirrors: Mirrors;
-  /** By slug: for making and removing a bottle, and for replacing and sealing the journals of its runs. */
-  readonly locks: KeyedLock;
+}
+
+/** By bottle, for the whole process: there is one orchestrator to a data directory, but it may make two hosts on it. */
+const locks = new KeyedLock();
+
+/** Runs a task alone on a bottle: making and removing it, replacing and sealing the journals of its runs. */
+export function withBottle<T>(host: HostContext, slug: string, task: () => Promise<T>): Promise<T> {
+  return locks.run(pathsOf(host, slug).root, task);
 }
 
 export function pathsOf(host: HostContext, slug: string): BottlePaths {

@@ -9,7 +9,7 @@ import type { ProcessIdentity } from '../journal/format.ts';
 import { type Journal, followJournal, readJournal } from '../journal/reader.ts';
 import type { BottleBackend } from './backend.ts';
 import { ControlClient, ControlError } from './control-client.ts';
-import { type HostContext, pathsOf, runPathsOf, socketsOf } from './host-context.ts';
+import { type HostContext, pathsOf, runPathsOf, socketsOf, withBottle } from './host-context.ts';
 import type { ForgeCredentials, Launched, LaunchRequest } from './host.ts';
 import type { LaunchFile } from './launch-file.ts';
 import { isAlive } from './liveness.ts';
@@ -39,7 +39,7 @@ export async function launchRun(
       `The bottle backend \`${request.backend}\` is not usable on this host.`,
     );
   }
-  const over = await host.locks.run(request.slug, async () => {
+  const over = await withBottle(host, request.slug, async () => {
     refuseDestroyed(host, request.slug);
     return await clearWay(host, request);
   });
@@ -56,7 +56,7 @@ export async function launchRun(
     const supervisor = await findOrStartSupervisor(host, backend, request, signal);
     if (supervisor === undefined) return await launchRun(host, request, credentials, signal);
     using control = await connectTo(host, request, supervisor, signal);
-    if (control !== undefined) await leadToGo(control, mirror, credentials);
+    if (control !== undefined) await leadToGo(control, supervisor, mirror, credentials, signal);
     return await untilStarted(host, request, supervisor, signal);
   } finally {
     aborter.abort();
@@ -72,8 +72,11 @@ async function clearWay(host: HostContext, request: LaunchRequest): Promise<Laun
   const run = await readRunState(journal);
   if (run.state === 'absent') return undefined;
   if (run.state === 'ended' || run.journal.startingAt !== undefined) return launchedOf(run.journal);
-  if (run.state === 'alive') return undefined;
-  if (run.journal.header?.supervisor === undefined) {
+  if (run.state === 'alive') {
+    if (run.journal.launchFailure === undefined) return undefined;
+    await waitForDeath(run.supervisor, exitMs);
+  }
+  if (run.state === 'dead' && run.journal.header?.supervisor === undefined) {
     // Claimed by a stop that was cut short before it could seal.
     await sealRun(host, request);
     return { startedAt: undefined };
@@ -91,7 +94,7 @@ async function findOrStartSupervisor(
   signal: AbortSignal,
 ): Promise<ProcessIdentity | undefined> {
   const { journal } = runPathsOf(host, request);
-  const child = await host.locks.run(request.slug, async () => {
+  const child = await withBottle(host, request.slug, async () => {
     if (existsSync(journal)) return undefined;
     await makeBottle(host, backend, request);
     return await startSupervisor(host, request);
@@ -177,8 +180,10 @@ async function connectTo(
 
 async function leadToGo(
   control: ControlClient,
+  supervisor: ProcessIdentity,
   mirror: Promise<void>,
   credentials: ForgeCredentials,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
     await control.send({ type: 'attach', credentials });
@@ -187,8 +192,12 @@ async function leadToGo(
   } catch (error) {
     // A supervisor that ends meanwhile, stopped by somebody else say, tells why in its journal.
     if (error instanceof ControlError) return;
+    // Whoever launches next goes on with this supervisor.
+    if (signal.aborted) throw error;
     const retryable = !(error instanceof LaunchRefusedError);
     await control.send({ type: 'abandon', reason: String(error), retryable }).catch(() => {});
+    // The next attempt finds a claim that it can replace.
+    await waitForDeath(supervisor, exitMs);
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { followJournal, readJournal } from '../journal/reader.ts';
 import { sealJournal } from '../journal/seal.ts';
 import { ControlClient, ControlError } from './control-client.ts';
 import { runPaths } from './directory.ts';
-import { type HostContext, pathsOf, runPathsOf, socketsOf } from './host-context.ts';
+import { type HostContext, pathsOf, runPathsOf, socketsOf, withBottle } from './host-context.ts';
 import type { RunKey } from './host.ts';
 import { isAlive } from './liveness.ts';
 import { readManifest } from './manifest.ts';
@@ -14,11 +14,13 @@ import { readRunState, waitForDeath } from './run-state.ts';
 
 /** Beyond the time to TERM and KILL the agent: for calls to the forge to be answered, and for the disk. */
 const sealMs = 60_000;
+/** A supervisor that lives listens before this is over. */
+const listenMs = 5_000;
 
 /** `BottleHost.stop`. */
 export async function stopRun(host: HostContext, run: RunKey, reason: StopReason): Promise<RunEnd> {
   for (;;) {
-    const state = await host.locks.run(run.slug, async () => {
+    const state = await withBottle(host, run.slug, async () => {
       if (
         existsSync(pathsOf(host, run.slug).tombstone) &&
         !existsSync(runPathsOf(host, run).journal)
@@ -81,7 +83,8 @@ async function tellToStop(
   supervisor: ProcessIdentity,
   reason: StopReason,
 ): Promise<boolean> {
-  for (let attempt = 0; attempt < 20 && isAlive(supervisor); attempt++) {
+  const end = Date.now() + listenMs;
+  while (Date.now() < end && isAlive(supervisor)) {
     try {
       using control = await ControlClient.connect(socket, supervisor.nonce);
       await control.send({ type: 'stop', reason });
@@ -89,7 +92,7 @@ async function tellToStop(
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
       // It may be so young that it does not listen yet.
-      await waitForDeath(supervisor, 100);
+      await waitForDeath(supervisor, 50);
     }
   }
   return !isAlive(supervisor);

@@ -40,7 +40,6 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
     backends: options.backends,
     timing: options.timing ?? supervisorTiming,
     mirrors: new Mirrors(options.dataDirectory),
-    locks: new KeyedLock(),
   };
   const launches = new KeyedLock();
   return {

@@ -68,7 +68,8 @@ export class JournalWriter {
   #goodBytes: number;
   #waiting: WaitingEntry[] = [];
   #waitingBytes = 0;
-  #draining: Promise<void> | undefined;
+  #draining = false;
+  #drained = Promise.resolve();
   #sealing = false;
 
   constructor(path: string, file: FileHandle, goodBytes: number) {
@@ -89,9 +90,7 @@ export class JournalWriter {
     this.#waitingBytes += line.length;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ line, durable: options.durable, resolve, reject });
-      this.#draining ??= this.#drain().finally(() => {
-        this.#draining = undefined;
-      });
+      if (!this.#draining) this.#drained = this.#drain();
     });
   }
 
@@ -104,12 +103,13 @@ export class JournalWriter {
 
   /** Closes the file when everything is written. */
   async close(): Promise<void> {
-    await this.#draining;
+    await this.#drained;
     await this.#file.close();
     await rm(reservePath(this.#path), { force: true });
   }
 
   async #drain(): Promise<void> {
+    this.#draining = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
@@ -123,6 +123,8 @@ export class JournalWriter {
       }
       this.#waitingBytes -= bytes.length;
     }
+    // In the same turn as the look at an empty queue: an entry that comes now begins another round.
+    this.#draining = false;
   }
 
   async #write(bytes: Buffer, durable: boolean): Promise<void> {

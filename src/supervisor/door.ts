@@ -42,6 +42,8 @@ export async function openDoor(
   // A clone of a large repository may take longer than Node gives a request by default.
   server.requestTimeout = 0;
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    // Node hands the bare socket over: an error that nobody listens for would end this process.
+    socket.on('error', () => socket.destroy());
     socket.end(
       'HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n' +
         'bot-bottle: this bottle has no way to other hosts\n',

@@ -38,7 +38,10 @@ async function clone({ url, branch, branchExists, settings }: CloneOrder): Promi
   for (const name of await readdir(inside.work)) {
     await rm(`${inside.work}/${name}`, { recursive: true, force: true });
   }
-  const config = Object.entries(settings).flatMap(([key, value]) => ['--config', `${key}=${value}`]);
+  const config = Object.entries(settings).flatMap(([key, value]) => [
+    '--config',
+    `${key}=${value}`,
+  ]);
   const start = branchExists ? ['--branch', branch] : [];
   // Protocol 0 asks once less than protocol 2, and the door is near.
   await git('-c', 'protocol.version=0', 'clone', '--quiet', ...config, ...start, url, '.');

@@ -1,0 +1,446 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFile, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
+import type { LaunchRequest } from '../../src/bottles/host.ts';
+import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
+import { readJournal } from '../../src/journal/reader.ts';
+import { until } from '../support/until.ts';
+import { credentials, HostFixture, never, Recorder } from './host-fixture.ts';
+
+let fixture: HostFixture;
+
+beforeAll(async () => {
+  fixture = await HostFixture.make();
+});
+
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+});
+
+/** Calls the sidecar from inside a bottle. */
+const signalDone = `curl -sS --unix-socket /run/bottle/sidecar.sock -H 'content-type: application/json' \
+  -d '{"jsonrpc":"2.0","id":1,"method":"signal_done","params":{"status":"success","summary":"all well"}}' http://door/rpc`;
+
+function journalOf(request: LaunchRequest): string {
+  return runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, request.run).journal;
+}
+
+async function supervisorOf(request: LaunchRequest): Promise<number> {
+  const journal = await until('a claim', () => readJournal(journalOf(request)));
+  return journal.header?.supervisor?.pid ?? 0;
+}
+
+function printed(request: LaunchRequest, text: string): Promise<boolean> {
+  return until(`the agent prints ${text}`, async () =>
+    (await fixture.output(request)).includes(text),
+  );
+}
+
+describe('a run', () => {
+  test('clones the repository onto its branch, runs the agent there, and ends with its exit code', async () => {
+    const request = fixture.request(
+      'git branch --show-current; cat readme.md /run/prompt.md; exit 7',
+    );
+    const end = await fixture.run(request);
+
+    expect(end).toMatchObject({ outcome: 'exited', exitCode: 7 });
+    expect(await fixture.output(request)).toBe('bot-bottle/issue-1\nhello\nDo the work.');
+  });
+
+  test('says in its output which program there is not', async () => {
+    const request = fixture.request('', { argv: ['no-such-agent', '--flag'] });
+    const end = await fixture.run(request);
+
+    expect(end).toMatchObject({ outcome: 'exited', exitCode: 127 });
+    expect(await fixture.output(request)).toContain('no-such-agent');
+  });
+
+  test('is done when the agent said so, and ends a while after that even if the agent stays', async () => {
+    const request = fixture.request(`${signalDone}; sleep 1000`);
+    const recorder = new Recorder();
+    await fixture.host.launch(request, credentials, never);
+    const end = await fixture.host.watch(request, credentials, recorder, never);
+
+    const done = { status: 'success', summary: 'all well' };
+    expect(end).toMatchObject({ outcome: 'done', done });
+    expect(recorder.dones).toEqual([done]);
+    expect(recorder.operations).toMatchObject([
+      { sequence: 1, operation: 'signal_done', outcome: 'ok' },
+    ]);
+  });
+
+  test('goes on in the same working copy and home when it is resumed', async () => {
+    const first = fixture.request('echo mine > note; echo yours > ~/note; git switch -c elsewhere');
+    await fixture.run(first);
+    await fixture.host.freeze(first.slug);
+    const second = {
+      ...first,
+      run: 2,
+      argv: ['sh', '-c', 'cat note ~/note; git branch --show-current'],
+    } as const;
+    await fixture.run(second);
+
+    expect(await fixture.output(second)).toBe('mine\nyours\nelsewhere\n');
+  });
+
+  test('leaves no process behind, however it was started', async () => {
+    const request = fixture.request(
+      '(setsid sh -c "sleep 1000" & ) ; nohup sleep 1000 >/dev/null 2>&1 & echo left; exit 0',
+    );
+    const end = await fixture.run(request);
+
+    expect(end).toMatchObject({ outcome: 'exited', exitCode: 0 });
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+  });
+});
+
+describe('stop', () => {
+  test('ends an agent that ignores TERM', async () => {
+    const request = fixture.request('trap "" TERM; echo ready; while :; do sleep 1; done');
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+
+    const end = await fixture.host.stop(request, 'watchdog');
+
+    expect(end).toMatchObject({ outcome: 'watchdog' });
+    expect(end.exitCode).toBeUndefined();
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+  });
+
+  test('lets an agent tidy up', async () => {
+    const request = fixture.request(
+      'trap "echo tidy; exit 0" TERM; echo ready; while :; do sleep 0.1; done',
+    );
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+    await fixture.host.stop(request, 'cancelled');
+
+    expect(await fixture.output(request)).toMatch(/tidy\n$/);
+  });
+
+  test('gives the earlier end when there was one, also twice at once', async () => {
+    const request = fixture.request('exit 3');
+    await fixture.run(request);
+    const ends = await Promise.all([
+      fixture.host.stop(request, 'watchdog'),
+      fixture.host.stop(request, 'deadline'),
+    ]);
+
+    expect(ends).toMatchObject([
+      { outcome: 'exited', exitCode: 3 },
+      { outcome: 'exited', exitCode: 3 },
+    ]);
+  });
+
+  test('before the launch keeps the run from ever beginning', async () => {
+    const request = fixture.request('echo began');
+    const end = await fixture.host.stop(request, 'cancelled');
+    const launched = await fixture.host.launch(request, credentials, never);
+
+    expect(end.outcome).toBe('cancelled');
+    expect(launched.startedAt).toBeUndefined();
+    expect(await fixture.output(request)).toBe('');
+  });
+
+  test.for([0, 10, 40, 80, 120, 160, 200])(
+    'that comes %i ms after a launch wins over it',
+    async (ms) => {
+      const request = fixture.request('echo began; sleep 1000');
+      const launching = fixture.host.launch(request, credentials, never);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      const end = await fixture.host.stop(request, 'cancelled');
+      const { startedAt } = await launching;
+
+      expect(end.outcome).toBe('cancelled');
+      expect((await readJournal(journalOf(request)))?.startingAt !== undefined).toBe(
+        startedAt !== undefined,
+      );
+      expect(listSandboxProcesses(request.slug)).toEqual([]);
+      expect(await fixture.host.probe(request)).toMatchObject({ state: 'ended' });
+    },
+  );
+
+  test('seals a run whose supervisor was killed as lost, once, and the watch then ends', async () => {
+    const request = fixture.request('echo ready; sleep 1000');
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+    const watching = fixture.host.watch(request, credentials, new Recorder(), never);
+    process.kill(await supervisorOf(request), 'SIGKILL');
+    await until(
+      'the probe finds it dead',
+      async () => (await fixture.host.probe(request)).state === 'dead',
+    );
+
+    const ends = await Promise.all([
+      fixture.host.stop(request, 'watchdog'),
+      fixture.anotherHost().stop(request, 'watchdog'),
+    ]);
+
+    expect(ends[0]).toMatchObject({ outcome: 'lost' });
+    expect(ends[1]).toEqual(ends[0]);
+    expect(await watching).toEqual(ends[0]);
+    expect(readFileSync(journalOf(request), 'utf8').match(/"ended"/g)).toHaveLength(1);
+  });
+
+  test('ends a supervisor that does not answer', async () => {
+    const request = fixture.request('echo ready; sleep 1000');
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+    process.kill(await supervisorOf(request), 'SIGSTOP');
+
+    const end = await fixture
+      .anotherHost({
+        awaitGo: 1_000,
+        afterDone: 1_000,
+        afterTerm: 500,
+        afterDeadline: 1_000,
+      })
+      .stop(request, 'watchdog');
+
+    expect(end).toMatchObject({ outcome: 'lost' });
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+  }, 120_000);
+
+  test('a supervisor that is asked to end seals its journal', async () => {
+    const request = fixture.request('echo ready; sleep 1000');
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+    process.kill(await supervisorOf(request), 'SIGHUP');
+    process.kill(await supervisorOf(request), 'SIGTERM');
+    const end = await fixture.host.watch(request, credentials, new Recorder(), never);
+
+    expect(end).toMatchObject({ outcome: 'lost', reason: 'the supervisor was asked to terminate' });
+  });
+});
+
+describe('kill -9 of the supervisor during the launch', () => {
+  test.for([5, 30, 60, 90, 120, 150, 180, 220, 260, 320])(
+    'after %i ms: the agent starts at most once, and nothing is left behind',
+    async (ms) => {
+      const request = fixture.request('date +%s%N > /work/$(date +%s%N).start; sleep 1000');
+      const launching = fixture.host
+        .launch(request, credentials, never)
+        .catch((error: unknown) => error);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      const claim = await readJournal(journalOf(request));
+      const pid = claim?.header?.supervisor?.pid;
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      await launching;
+      if (pid !== undefined) {
+        await until(
+          'nothing is left',
+          () => listSandboxProcesses(request.slug).length === 0 || claim?.startingAt === undefined,
+        );
+      }
+
+      // What a retry of the launch does.
+      await fixture.host.launch(request, credentials, never);
+      const end = await fixture.host.stop(request, 'cancelled');
+
+      const starts = readdirSync(bottlePaths(fixture.dataDirectory, request.slug).work);
+      expect(starts.filter((name) => name.endsWith('.start')).length).toBeLessThanOrEqual(1);
+      expect(['cancelled', 'lost']).toContain(end.outcome);
+      await until('nothing is left', () => listSandboxProcesses(request.slug).length === 0);
+    },
+  );
+});
+
+describe('the orchestrator dies', () => {
+  test('the next one watches on: each operation once, in order, and the end', async () => {
+    const script = Array.from(
+      { length: 20 },
+      () =>
+        `curl -sS --unix-socket /run/bottle/sidecar.sock -d '{"jsonrpc":"2.0","id":1,"method":"nonsense"}' http://door/rpc; sleep 0.05`,
+    ).join('\n');
+    const request = fixture.request(script);
+    await fixture.host.launch(request, credentials, never);
+    const seen: number[] = [];
+    for (;;) {
+      const recorder = new Recorder(seen.at(-1) ?? 0);
+      const detach = new AbortController();
+      const watching = fixture.anotherHost().watch(request, credentials, recorder, detach.signal);
+      const end = await Promise.race([
+        watching,
+        until('a few more', () => recorder.operations.length >= 4).catch(() => undefined),
+      ]);
+      detach.abort();
+      await watching.catch(() => {});
+      seen.push(...recorder.operations.map(({ sequence }) => sequence));
+      if (typeof end === 'object') break;
+    }
+
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  });
+
+  test('a launch that is cut off is gone on with by the next, and the agent starts once', async () => {
+    const request = fixture.request('echo one start; sleep 1000');
+    const cut = new AbortController();
+    const launching = fixture.host.launch(request, credentials, cut.signal).catch(() => {});
+    await until('a claim', () => existsSync(journalOf(request)));
+    cut.abort(new Error('shut down'));
+    await launching;
+
+    const { startedAt } = await fixture.anotherHost().launch(request, credentials, never);
+    const again = await fixture.anotherHost().launch(request, credentials, never);
+    await printed(request, 'one start');
+
+    expect(again).toEqual({ startedAt });
+    expect(await fixture.host.list()).toContainEqual(
+      expect.objectContaining({ slug: request.slug, livingRun: 1 }),
+    );
+    await fixture.host.stop(request, 'cancelled');
+    expect((await fixture.output(request)).match(/one start/g)).toHaveLength(1);
+  });
+
+  test('a run long past its deadline ends by itself when nobody is attached', async () => {
+    const host = fixture.anotherHost({
+      awaitGo: 60_000,
+      afterDone: 1_000,
+      afterTerm: 500,
+      afterDeadline: 300,
+    });
+    const request = fixture.request('sleep 1000', { deadlineMs: 200 });
+    await host.launch(request, credentials, never);
+    const ended = await until('the end', async () => {
+      const probe = await host.probe(request);
+      return probe.state === 'ended' && probe.end;
+    });
+
+    expect(ended).toMatchObject({ outcome: 'deadline' });
+  });
+
+  test('a supervisor that nobody tells to go gives its claim up, and the next launch replaces it', async () => {
+    const host = fixture.anotherHost({
+      awaitGo: 200,
+      afterDone: 1_000,
+      afterTerm: 500,
+      afterDeadline: 300,
+    });
+    const request = fixture.request('echo began', {
+      repository: { ...fixture.request('').repository, id: 8 },
+    });
+    const cut = new AbortController();
+    const launching = host.launch(request, credentials, cut.signal).catch(() => {});
+    await until('a claim', () => existsSync(journalOf(request)));
+    cut.abort(new Error('killed'));
+    await launching;
+    await until(
+      'it gives up',
+      async () =>
+        (await readJournal(journalOf(request)))?.launchFailure !== undefined ||
+        (await readJournal(journalOf(request)))?.startingAt,
+    );
+    await fixture.run(request);
+
+    expect(await fixture.output(request)).toBe('began\n');
+  });
+});
+
+describe('a launch that fails', () => {
+  test('for want of the repository can be tried again, and says why', async () => {
+    const repository = {
+      ...fixture.request('').repository,
+      id: 99,
+      cloneUrl: `file://${fixture.directory}/none.git`,
+    };
+    const request = fixture.request('echo began', { repository });
+    await expect(fixture.host.launch(request, credentials, never)).rejects.toThrow(/git fetch/);
+    const mended = {
+      ...request,
+      repository: { ...repository, cloneUrl: `file://${fixture.upstream}` },
+    };
+    await fixture.run(mended);
+
+    expect(await fixture.output(mended)).toBe('began\n');
+  });
+});
+
+describe('check-ins', () => {
+  test('output counts while the sidecar answers', async () => {
+    const request = fixture.request('while :; do echo tick; sleep 0.2; done');
+    await fixture.host.launch(request, credentials, never);
+    const { checkin } = runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, 1);
+    await utimes(checkin, 1, 1);
+    await until('a check-in', async () => (await stat(checkin)).mtimeMs > 10_000);
+
+    await fixture.host.stop(request, 'cancelled');
+  });
+});
+
+describe('destroy', () => {
+  test('removes everything but a tombstone and the archived runs, again and again', async () => {
+    const request = fixture.request(
+      'mkdir -p a/b; echo x > a/b/c; chmod -R 555 a; echo ready; sleep 1000',
+    );
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+
+    await fixture.host.destroy(request.slug);
+    await fixture.host.destroy(request.slug);
+
+    const paths = bottlePaths(fixture.dataDirectory, request.slug);
+    expect(await fixture.host.list()).not.toContainEqual(
+      expect.objectContaining({ slug: request.slug }),
+    );
+    expect(existsSync(paths.root)).toBe(false);
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+    expect(await fixture.output(request)).toBe('ready\n');
+    expect(await fixture.host.stop(request, 'watchdog')).toMatchObject({ outcome: 'cancelled' });
+  });
+
+  test('a late launch finds the tombstone', async () => {
+    const request = fixture.request('echo began');
+    await fixture.host.destroy(request.slug);
+
+    await expect(fixture.host.launch(request, credentials, never)).rejects.toMatchObject({
+      name: 'BottleDestroyedError',
+    });
+    expect(existsSync(bottlePaths(fixture.dataDirectory, request.slug).root)).toBe(false);
+  });
+
+  test('while it is launched leaves nothing', async () => {
+    const request = fixture.request('sleep 1000');
+    const launching = fixture.host.launch(request, credentials, never).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await fixture.host.destroy(request.slug);
+    await launching;
+
+    expect(existsSync(bottlePaths(fixture.dataDirectory, request.slug).root)).toBe(false);
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+  });
+
+  test('of a bottle whose making was cut short succeeds', async () => {
+    const request = fixture.request('true');
+    await fixture.host.stop(request, 'cancelled');
+    expect(await fixture.host.list()).toContainEqual({
+      slug: request.slug,
+      workflowId: undefined,
+      livingRun: undefined,
+    });
+    await fixture.host.destroy(request.slug);
+    expect(await fixture.host.list()).not.toContainEqual(
+      expect.objectContaining({ slug: request.slug }),
+    );
+  });
+});
+
+test('a secret is neither on the disk nor in an argument vector', async () => {
+  const request = fixture.request('echo ready; sleep 1000');
+  await fixture.host.launch(request, credentials, never);
+  await printed(request, 'ready');
+  const pid = await supervisorOf(request);
+  const root = bottlePaths(fixture.dataDirectory, request.slug).root;
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const texts = await Promise.all(
+    files.map((file) => readFile(join(file.parentPath, file.name), 'utf8')),
+  );
+
+  expect(texts.filter((text) => text.includes(credentials.token))).toEqual([]);
+  expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(credentials.token);
+  expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain(credentials.token);
+  await fixture.host.stop(request, 'cancelled');
+});

@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { JournalEntry, JournalHeader } from '../../src/journal/format.ts';
+import { followJournal, parseJournal, readJournal } from '../../src/journal/reader.ts';
+import { sealJournal } from '../../src/journal/seal.ts';
+import { claimJournal, reopenJournal, reservePath } from '../../src/journal/writer.ts';
+import { until } from '../support/until.ts';
+
+const header: JournalHeader = {
+  type: 'claimed',
+  version: 1,
+  at: 1,
+  slug: 'site-1-00000000',
+  run: 1,
+  supervisor: { pid: 1, startTime: '1', bootId: 'b', nonce: 'n' },
+};
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'journal-'));
+  path = join(directory, 'journal.ndjson');
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('claiming a run', () => {
+  test('one of many claimants at once gets it', async () => {
+    const claims = await Promise.all(Array.from({ length: 20 }, () => claimJournal(path, header)));
+
+    const writers = claims.filter((claim) => claim !== undefined);
+    expect(writers).toHaveLength(1);
+    expect((await readJournal(path))?.header).toEqual(header);
+    await writers[0]?.close();
+  });
+
+  test('leaves nothing but the journal when it was sealed', async () => {
+    const writer = await claimJournal(path, header);
+    await writer?.seal({ type: 'ended', end: { outcome: 'exited', endedAt: 2 } });
+
+    expect(existsSync(reservePath(path))).toBe(false);
+    expect(execFileSync('ls', ['-A', directory], { encoding: 'utf8' })).toBe('journal.ndjson\n');
+  });
+});
+
+describe('a torn journal', () => {
+  test('reads well up to its last whole line, wherever it was torn', async () => {
+    const writer = await claimJournal(path, header);
+    await writer?.append({ type: 'agent-starting', at: 2 });
+    await writer?.append({ type: 'done', at: 3, done: { status: 'success', summary: 'ünï — ✓' } });
+    await writer?.close();
+    const whole = await readFile(path);
+    const lines = whole.toString('utf8').split('\n');
+
+    for (let length = 0; length <= whole.length; length++) {
+      const journal = parseJournal(whole.subarray(0, length));
+      const text = whole.subarray(0, length).toString('latin1');
+      expect(journal.entries).toHaveLength(text.split('\n').length - 1);
+    }
+    expect(parseJournal(whole).entries).toHaveLength(lines.length - 1);
+  });
+
+  test('goes on behind its last whole line', async () => {
+    const writer = await claimJournal(path, header);
+    await writer?.append({ type: 'agent-starting', at: 2 });
+    await writer?.close();
+    await appendFile(path, '{"type":"agent-sta');
+
+    const torn = await readJournal(path);
+    const next = await reopenJournal(path, torn?.validBytes ?? 0);
+    await next.append({ type: 'agent-started', at: 3 });
+    await next.close();
+
+    expect((await readJournal(path))?.entries.map(({ type }) => type)).toEqual([
+      'claimed',
+      'agent-starting',
+      'agent-started',
+    ]);
+  });
+});
+
+describe('following a journal', () => {
+  test('begins before there is one, gives each entry once and ends after the seal', async () => {
+    const seen: string[] = [];
+    const following = (async () => {
+      for await (const entry of followJournal(path, new AbortController().signal)) {
+        seen.push(entry.type);
+      }
+    })();
+    const writer = await claimJournal(path, header);
+    await until('the first entry', () => seen.length === 1);
+    await writer?.append({ type: 'agent-starting', at: 2 });
+    await until('the second entry', () => seen.length === 2);
+    await writer?.seal({ type: 'ended', end: { outcome: 'exited', endedAt: 3 } });
+    await following;
+
+    expect(seen).toEqual(['claimed', 'agent-starting', 'ended']);
+  });
+
+  test('waits for the rest of a line that is written in two pieces', async () => {
+    const seen: JournalEntry[] = [];
+    const stop = new AbortController();
+    await writeFile(path, '{"type":"agent-starting",');
+    const following = (async () => {
+      for await (const entry of followJournal(path, stop.signal)) seen.push(entry);
+    })();
+    await appendFile(path, '"at":2}\n');
+    await until('the entry', () => seen.length === 1);
+    stop.abort();
+    await following;
+
+    expect(seen).toEqual([{ type: 'agent-starting', at: 2 }]);
+  });
+
+  test('reads a line again that was cut off and written anew', async () => {
+    const seen: JournalEntry[] = [];
+    const stop = new AbortController();
+    await writeFile(path, '{"type":"agent-star');
+    const following = (async () => {
+      for await (const entry of followJournal(path, stop.signal)) seen.push(entry);
+    })();
+    await truncate(path, 0);
+    await appendFile(path, '{"type":"agent-starting","at":2}\n');
+    await until('the entry', () => seen.length === 1);
+    stop.abort();
+    await following;
+
+    expect(seen).toEqual([{ type: 'agent-starting', at: 2 }]);
+  });
+});
+
+describe('sealing a run without a supervisor', () => {
+  const run = { slug: 'site-1-00000000', run: 1 };
+  const call = {
+    at: 5,
+    operation: 'post_comment',
+    target: '#1',
+    argumentsDigest: 'd',
+    argumentsShort: 's',
+  } as const;
+
+  test('closes writes whose answer nobody knows', async () => {
+    const writer = await claimJournal(path, header);
+    await writer?.append({ type: 'agent-starting', at: 2 });
+    await writer?.append({ type: 'operation-started', operation: { sequence: 1, ...call } });
+    await writer?.append({ type: 'operation-started', operation: { sequence: 2, ...call } });
+    await writer?.append({
+      type: 'operation',
+      operation: { sequence: 2, ...call, outcome: 'ok', durationMs: 1 },
+    });
+    await writer?.close();
+
+    await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
+
+    const operations = (await readJournal(path))?.entries.filter(
+      ({ type }) => type === 'operation',
+    );
+    expect(operations).toMatchObject([
+      { operation: { sequence: 2, outcome: 'ok' } },
+      {
+        operation: {
+          sequence: 1,
+          outcome: 'error',
+          reason: 'the supervisor died before the answer was known',
+        },
+      },
+    ]);
+  });
+
+  test('keeps the end that was there first', async () => {
+    const writer = await claimJournal(path, header);
+    await writer?.seal({ type: 'ended', end: { outcome: 'exited', exitCode: 3, endedAt: 4 } });
+
+    const end = await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
+
+    expect(end).toEqual({ outcome: 'exited', exitCode: 3, endedAt: 4 });
+  });
+
+  test('claims a run that was never launched, so that no launch can', async () => {
+    const end = await sealJournal(path, run, ({ begun }) => ({
+      outcome: begun ? 'lost' : 'cancelled',
+      endedAt: 9,
+    }));
+
+    expect(end.outcome).toBe('cancelled');
+    expect(await claimJournal(path, header)).toBeUndefined();
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)(
+  'on a full disk (needs root to mount a small one)',
+  () => {
+    beforeEach(() => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'journal-test', directory]);
+    });
+    afterEach(() => {
+      execFileSync('umount', ['--lazy', directory]);
+    });
+
+    test('entries wait and land in order when there is space again', async () => {
+      const writer = await claimJournal(path, header);
+      await fillDisk();
+      const appended = Array.from({ length: 100 }, (_, at) =>
+        writer?.append({ type: 'launch-failed', at, reason: 'x'.repeat(200), retryable: true }),
+      );
+      await rm(join(directory, 'fill'));
+      await Promise.all(appended);
+      await writer?.close();
+
+      const entries = (await readJournal(path))?.entries ?? [];
+      expect(entries.slice(1).map((entry) => 'at' in entry && entry.at)).toEqual(
+        Array.from({ length: 100 }, (_, at) => at),
+      );
+    });
+
+    test('no more waits than fits into a bound', async () => {
+      const writer = await claimJournal(path, header);
+      await fillDisk();
+      const appended = Array.from({ length: 1000 }, (_, at) =>
+        writer?.append({ type: 'launch-failed', at, reason: 'x'.repeat(200), retryable: true }),
+      );
+      const settled = Promise.allSettled(appended);
+      await rm(join(directory, 'fill'));
+
+      const rejected = (await settled).filter(({ status }) => status === 'rejected');
+      expect(rejected.length).toBeGreaterThan(500);
+      expect(rejected[0]).toMatchObject({ reason: { name: 'JournalFullError' } });
+      await writer?.close();
+    });
+
+    test('a run is sealed all the same', async () => {
+      const writer = await claimJournal(path, header);
+      await fillDisk();
+      await writer?.seal({ type: 'ended', end: { outcome: 'lost', endedAt: 3 } });
+
+      expect((await readJournal(path))?.end?.outcome).toBe('lost');
+    });
+
+    async function fillDisk(): Promise<void> {
+      const fill = writeFile(join(directory, 'fill'), Buffer.alloc(1024 * 1024));
+      await expect(fill).rejects.toMatchObject({ code: 'ENOSPC' });
+      // Up to the last byte of the journal's own page.
+      await truncate(path, (await readFile(path)).length);
+    }
+  },
+);
