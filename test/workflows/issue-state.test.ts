@@ -1,0 +1,374 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Outcome, RunEnd } from '../../src/domain/run.ts';
+import {
+  beginState,
+  type IssueState,
+  mustNotLaunch,
+  mustStop,
+  needsReport,
+  nextStep,
+  reduce,
+  refusal,
+  type StateEvent,
+} from '../../src/workflows/issue-state.ts';
+
+const issue = {
+  repository: { forgeHost: 'forge', id: 7, owner: 'acme', name: 'widgets' },
+  number: 1,
+};
+const life = {
+  number: 1,
+  slug: 'acme-widgets-1-01234567',
+  branch: 'bot-bottle/issue-1',
+  agent: 'demo',
+  bottle: 'default',
+  backend: 'local',
+  hostId: 'host',
+  title: 'A task',
+  url: 'http://forge/acme/widgets/issues/1',
+} as const;
+const debounceMs = 10_000;
+let sequence = 0;
+
+const opened: StateEvent = { type: 'opened', life, pullRequest: undefined, lastSequence: 0 };
+const launched: StateEvent = { type: 'launched', deadlineMs: 1_000, readUpTo: 0 };
+const frozen: StateEvent = { type: 'frozen' };
+
+function ended(outcome: Outcome, details: Partial<RunEnd> = {}, pullRequest?: number): StateEvent {
+  return { type: 'ended', end: { outcome, endedAt: 0, ...details }, pullRequest };
+}
+function done(pullRequest: number | undefined = 7): StateEvent {
+  return ended('done', { done: { status: 'success', summary: '' } }, pullRequest);
+}
+function onIssue(action: 'opened' | 'labelled' | 'closed' | 'reopened' | 'edited'): StateEvent {
+  return { type: 'issue_event', event: { sequence: ++sequence, action, sender: 'alice' } };
+}
+function onPullRequest(action: 'opened' | 'closed' | 'reopened', merged = false): StateEvent {
+  const { branch } = life;
+  const event = { sequence: ++sequence, action, number: 7, branch, merged, sender: 'alice' };
+  return { type: 'pr_event', event };
+}
+function comment(at = ++sequence): StateEvent {
+  const event = { sequence: at, kind: 'conversation', id: at, author: 'alice', on: 7 } as const;
+  return { type: 'pr_comment', event };
+}
+function command(name: 'freeze' | 'resume' | 'retry' | 'destroy'): StateEvent {
+  return { type: 'command', command: name, by: 'bob' };
+}
+
+/** The state after some events, a second apart. */
+function after(...events: StateEvent[]): IssueState {
+  return events.reduce(
+    (state, event, i) => reduce(state, event, 1_000 * (i + 1)),
+    beginState(issue, 0),
+  );
+}
+function step(...events: StateEvent[]) {
+  return nextStep(after(...events), debounceMs);
+}
+
+describe('an issue', () => {
+  test('is read first, then launched, watched, frozen, and waits', () => {
+    expect(step()).toEqual({ do: 'open' });
+    expect(step(opened)).toEqual({ do: 'launch' });
+    expect(step(opened, launched)).toEqual({ do: 'watch' });
+    expect(step(opened, launched, done())).toEqual({ do: 'freeze' });
+    expect(step(opened, launched, done(), frozen)).toEqual({ do: 'wait', until: undefined });
+  });
+
+  test('has the phases of the diagram', () => {
+    expect(after().phase).toBe('queued');
+    expect(after(opened, launched).phase).toBe('running');
+    expect(after(opened, launched, done()).phase).toBe('freezing');
+    expect(after(opened, launched, done(), frozen).phase).toBe('frozen');
+    expect(after(opened, launched, done(), frozen, { type: 'resuming' }).phase).toBe('resuming');
+    expect(after(opened, { type: 'destroying' }, { type: 'destroyed' }).phase).toBe('destroyed');
+  });
+});
+
+describe('comments', () => {
+  test('while queued are kept, and read by the first run', () => {
+    const state = after(opened, comment(100), { ...launched, readUpTo: 100 });
+    expect(state.unread).toEqual([]);
+  });
+
+  test('while running are kept for the next run', () => {
+    const state = after(opened, launched, comment());
+    expect(state.unread).toHaveLength(1);
+    expect(mustStop(state)).toBe(false);
+    const idle = reduce(reduce(state, done(), 9_000), frozen, 9_000);
+    expect(nextStep(idle, debounceMs)).toEqual({ do: 'wait', until: 3_000 + debounceMs });
+  });
+
+  test('are gathered for a fixed window from the first', () => {
+    const first = after(opened, launched, done(), frozen, comment());
+    expect(nextStep(first, debounceMs)).toEqual({ do: 'wait', until: 5_000 + debounceMs });
+    const second = reduce(first, comment(), 8_000);
+    expect(nextStep(second, debounceMs)).toEqual({ do: 'wait', until: 5_000 + debounceMs });
+  });
+
+  test('are named in the reason of the run', () => {
+    const state = after(opened, launched, done(), frozen, comment(), comment(), {
+      type: 'resuming',
+    });
+    expect(state.runCause).toBe('2 comments by alice');
+  });
+});
+
+describe('events that were seen', () => {
+  test('change nothing, whatever they are', () => {
+    const events = [() => onIssue('closed'), () => onPullRequest('closed', true), () => comment()];
+    fc.assert(
+      fc.property(fc.constantFrom(...events), fc.boolean(), (make, running) => {
+        const base = running ? after(opened, launched) : after(opened, launched, done(), frozen);
+        const once = reduce(base, make(), 1);
+        const late = { ...once, lastSequence: sequence + 1 };
+        expect(reduce(late, make(), 2)).toBe(late);
+      }),
+    );
+  });
+});
+
+describe('the pull request', () => {
+  test('closed or merged while frozen destroys', () => {
+    expect(step(opened, launched, done(), frozen, onPullRequest('closed', true))).toEqual({
+      do: 'destroy',
+    });
+    expect(after(opened, launched, done(), onPullRequest('closed', true)).pullRequestMerged).toBe(
+      true,
+    );
+  });
+
+  test('closed while running stops, freezes, then destroys', () => {
+    const running = after(opened, launched, onPullRequest('closed'));
+    expect(mustStop(running)).toBe(true);
+    const stopped = reduce(running, ended('cancelled'), 4_000);
+    expect(nextStep(stopped, debounceMs)).toEqual({ do: 'freeze' });
+    expect(nextStep(reduce(stopped, frozen, 5_000), debounceMs)).toEqual({ do: 'destroy' });
+  });
+
+  test('closed while a run waits for its place gives the place up', () => {
+    const state = after(
+      opened,
+      launched,
+      done(),
+      frozen,
+      { type: 'resuming' },
+      onPullRequest('closed'),
+    );
+    expect(mustNotLaunch(state)).toBe(true);
+    expect(nextStep(state, debounceMs)).toEqual({ do: 'destroy' });
+  });
+
+  test('reopened while destroying begins another life, and after that the events are known', () => {
+    const events = [
+      opened,
+      launched,
+      done(),
+      frozen,
+      onPullRequest('closed'),
+      { type: 'destroying' },
+    ] as const;
+    const state = after(...events, onPullRequest('reopened'), { type: 'destroyed' });
+    expect(nextStep(state, debounceMs)).toEqual({ do: 'begin-again', cause: 'reopened' });
+  });
+});
+
+describe('the issue', () => {
+  test('closed while queued is cancelled', () => {
+    expect(step(opened, onIssue('closed'))).toEqual({ do: 'destroy' });
+  });
+
+  test('closed later changes nothing', () => {
+    expect(step(opened, launched, onIssue('closed'))).toEqual({ do: 'watch' });
+    expect(step(opened, launched, done(), frozen, onIssue('closed')).do).toBe('wait');
+  });
+
+  test('closed while it is being read is read again', () => {
+    const state = after({ type: 'opening' }, onIssue('closed'), opened);
+    expect(nextStep(state, debounceMs)).toEqual({ do: 'check-target' });
+  });
+
+  test('reopened while destroying begins another life', () => {
+    const state = after(opened, { type: 'destroying' }, onIssue('reopened'), { type: 'destroyed' });
+    expect(nextStep(state, debounceMs)).toEqual({ do: 'begin-again', cause: 'reopened' });
+  });
+
+  test('edited changes nothing but the sequence number', () => {
+    const base = after(opened, launched);
+    expect(reduce(base, onIssue('edited'), 9)).toEqual({ ...base, lastSequence: sequence });
+  });
+});
+
+describe('a label or an assignee that may have changed', () => {
+  const away: StateEvent = { type: 'target-checked', targeted: false };
+  const back: StateEvent = { type: 'target-checked', targeted: true };
+
+  test('is asked for on the forge', () => {
+    expect(step(opened, onIssue('labelled'))).toEqual({ do: 'check-target' });
+    expect(after(opened, launched, onIssue('labelled')).recheck).toBe(true);
+  });
+
+  test('gone while queued cancels', () => {
+    expect(step(opened, onIssue('labelled'), away)).toEqual({ do: 'destroy' });
+  });
+
+  test('gone while running freezes, and nothing resumes until it is back', () => {
+    expect(mustStop(after(opened, launched, away))).toBe(true);
+    const held = [opened, launched, away, ended('cancelled'), frozen, comment()] as const;
+    expect(step(...held)).toEqual({ do: 'wait', until: undefined });
+    expect(refusal(after(...held), 'resume')).toContain('put it back first');
+    expect(step(...held, back)).toEqual({ do: 'resume' });
+  });
+
+  test('still there changes nothing', () => {
+    expect(step(opened, launched, onIssue('labelled'), back)).toEqual({ do: 'watch' });
+  });
+});
+
+describe('a launch that fails', () => {
+  const failed: StateEvent = { type: 'launch-failed', run: 1, reason: 'no disk' };
+
+  test('waits for a command or a new comment, and its number is used up', () => {
+    expect(step(opened, comment(), failed)).toEqual({ do: 'wait', until: undefined });
+    expect(after(opened, failed).run).toBe(1);
+    expect(step(opened, failed, command('retry'))).toEqual({ do: 'resume' });
+    expect(step(opened, failed, comment()).do).toBe('wait');
+    expect(after(opened, failed, comment()).unreadSince).toBeDefined();
+  });
+
+  test('of a first run is queued again, not resumed', () => {
+    expect(after(opened, failed, command('retry'), { type: 'resuming' }).phase).toBe('queued');
+  });
+
+  test('and is given up with the issue when nothing ever ran', () => {
+    expect(step(opened, failed, onIssue('closed'))).toEqual({ do: 'destroy' });
+  });
+});
+
+describe('people are told', () => {
+  const told = (event: StateEvent) => needsReport(after(opened, launched, event, frozen));
+
+  test.each<[string, StateEvent, boolean]>([
+    ['nothing of real success', done(), false],
+    [
+      'of success without a pull request',
+      ended('done', { done: { status: 'success', summary: '' } }),
+      true,
+    ],
+    ['of partial success', ended('done', { done: { status: 'partial', summary: '' } }, 7), true],
+    [
+      'of an agent that failed',
+      ended('done', { done: { status: 'failed', summary: '' } }, 7),
+      true,
+    ],
+    [
+      'of an agent that is blocked',
+      ended('done', { done: { status: 'blocked', summary: '' } }, 7),
+      true,
+    ],
+    ['of an exit with a code', ended('exited', { exitCode: 3 }, 7), true],
+    ['of an exit without a pull request', ended('exited', { exitCode: 0 }), true],
+    ['nothing of a quiet exit with a pull request', ended('exited', { exitCode: 0 }, 7), false],
+    ['of the watchdog', ended('watchdog', {}, 7), true],
+    ['of the deadline', ended('deadline', {}, 7), true],
+    ['of a lost run', ended('lost', {}, 7), true],
+    ['nothing of what they asked for themselves', ended('cancelled', {}, 7), false],
+  ])('%s', (_, event, expected) => {
+    expect(told(event)).toBe(expected);
+  });
+});
+
+describe('commands', () => {
+  const states = {
+    queued: after(opened),
+    running: after(opened, launched),
+    freezing: after(opened, launched, done()),
+    frozen: after(opened, launched, done(), frozen),
+    resuming: after(opened, launched, done(), frozen, { type: 'resuming' }),
+    failed: after(opened, { type: 'launch-failed', run: 1, reason: 'x' }),
+    destroying: after(opened, { type: 'destroying' }),
+  };
+  const accepted: Record<string, readonly string[]> = {
+    freeze: ['running', 'resuming'],
+    resume: ['frozen', 'failed'],
+    retry: ['frozen', 'failed', 'destroying'],
+    destroy: ['queued', 'running', 'freezing', 'frozen', 'resuming', 'failed'],
+    extend: ['running'],
+  };
+
+  for (const name of ['freeze', 'resume', 'retry', 'destroy', 'extend'] as const) {
+    test(`${name} is accepted while ${accepted[name]?.join(', ')}, and refused with the reason else`, () => {
+      for (const [phase, state] of Object.entries(states)) {
+        const reason = refusal(state, name);
+        expect([phase, reason === undefined]).toEqual([phase, accepted[name]?.includes(phase)]);
+      }
+    });
+  }
+
+  test('freeze gives up a place that a run waits for', () => {
+    const state = reduce(states.resuming, command('freeze'), 1);
+    expect(mustNotLaunch(state)).toBe(true);
+    const given = reduce(state, { type: 'launch-cancelled', run: 2 }, 2);
+    expect(nextStep(given, debounceMs)).toEqual({ do: 'wait', until: undefined });
+  });
+
+  test('extend moves the deadline', () => {
+    const before = states.running.running?.deadlineAt ?? 0;
+    const state = reduce(states.running, { type: 'extended', by: 'bob', byMs: 5_000 }, 1);
+    expect(state.running?.deadlineAt).toBe(before + 5_000);
+  });
+
+  test('retry while destroying begins another life', () => {
+    const state = reduce(reduce(states.destroying, command('retry'), 1), { type: 'destroyed' }, 2);
+    expect(nextStep(state, debounceMs)).toEqual({ do: 'begin-again', cause: 'retry' });
+  });
+});
+
+describe('signal_done', () => {
+  const signal = (run: number): StateEvent => ({
+    type: 'signal_done',
+    event: { run, status: 'success', summary: '' },
+  });
+
+  test('is noted once, for the current run only', () => {
+    const state = after(opened, launched, signal(1));
+    expect(state.running?.done).toBe(true);
+    expect(reduce(state, signal(1), 9)).toBe(state);
+    const other = after(opened, launched);
+    expect(reduce(other, signal(2), 9)).toBe(other);
+  });
+});
+
+test('whatever happens in whatever order, the state stays plain JSON and a step can be found', () => {
+  const any = fc.constantFrom<() => StateEvent>(
+    () => opened,
+    () => launched,
+    () => done(),
+    () => frozen,
+    () => ({ type: 'resuming' }),
+    () => ({ type: 'launch-failed', run: 1, reason: 'x' }),
+    () => ({ type: 'launch-cancelled', run: 1 }),
+    () => ({ type: 'target-checked', targeted: false }),
+    () => ({ type: 'target-checked', targeted: true }),
+    () => onIssue('labelled'),
+    () => onIssue('closed'),
+    () => onIssue('reopened'),
+    () => onPullRequest('closed'),
+    () => onPullRequest('reopened'),
+    () => comment(),
+    () => command('freeze'),
+    () => command('resume'),
+    () => command('destroy'),
+    () => command('retry'),
+  );
+  fc.assert(
+    fc.property(fc.array(any, { maxLength: 40 }), (makers) => {
+      const state = after(...makers.map((make) => make()));
+      expect(JSON.parse(JSON.stringify(state))).toEqual(JSON.parse(JSON.stringify({ ...state })));
+      expect(nextStep(state, debounceMs).do).toBeDefined();
+      expect(state.timeline.length).toBeLessThanOrEqual(200);
+    }),
+  );
+});
