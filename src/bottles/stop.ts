@@ -46,13 +46,19 @@ export async function sealRun(host: HostContext, run: RunKey): Promise<RunEnd> {
   const backend = host.backends.get(readManifest(paths)?.backend ?? 'local');
   await backend?.freeze(paths);
   await mkdir(root, { recursive: true, mode: 0o700 });
-  return await sealJournal(journal, { slug: run.slug, run: run.run }, ({ begun, done }) => {
+  return await sealJournal(journal, { slug: run.slug, run: run.run }, ({ startedAt, done }) => {
     const endedAt = Date.now();
-    if (!begun) return { outcome: 'cancelled', endedAt };
+    if (startedAt === undefined) return { outcome: 'cancelled', endedAt };
     const reason = 'the supervisor died';
     return done === undefined
-      ? { outcome: 'lost', reason, endedAt }
-      : { outcome: 'done', done, reason: `${reason} after the agent was done`, endedAt };
+      ? { outcome: 'lost', reason, startedAt, endedAt }
+      : {
+          outcome: 'done',
+          done,
+          reason: `${reason} after the agent was done`,
+          startedAt,
+          endedAt,
+        };
   });
 }
 

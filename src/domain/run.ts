@@ -67,7 +67,7 @@ export interface RunEnd {
   readonly done?: Done;
   /** One sentence for people, e.g. why the run is lost. */
   readonly reason?: string;
-  /** Epoch milliseconds at which the agent's program started; absent when it never did. */
+  /** Epoch milliseconds at which the agent was about to be executed; absent when it never was. */
   readonly startedAt?: number;
   /** Epoch milliseconds. */
   readonly endedAt: number;

@@ -15,11 +15,11 @@ import { claimJournal, reopenJournal } from './writer.ts';
 export async function sealJournal(
   path: string,
   run: { slug: string; run: number },
-  decide: (known: { begun: boolean; done: RunEnd['done'] }) => RunEnd,
+  decide: (known: { startedAt: number | undefined; done: RunEnd['done'] }) => RunEnd,
 ): Promise<RunEnd> {
   const journal = await readJournal(path);
   if (journal === undefined) {
-    const end = decide({ begun: false, done: undefined });
+    const end = decide({ startedAt: undefined, done: undefined });
     const header = {
       type: 'claimed',
       version: journalVersion,
@@ -38,7 +38,7 @@ export async function sealJournal(
     await writer.append({ type: 'operation', operation });
   }
   const done = journal.entries.find((entry) => entry.type === 'done')?.done;
-  const end = decide({ begun: journal.startingAt !== undefined, done });
+  const end = decide({ startedAt: journal.startingAt, done });
   await writer.seal({ type: 'ended', end });
   return end;
 }

@@ -281,6 +281,7 @@ class Supervisor {
       ...cause,
       ...(exit?.code === undefined ? {} : { exitCode: exit.code }),
       ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
+      ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
     };
   }

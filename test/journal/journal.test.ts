@@ -184,8 +184,8 @@ describe('sealing a run without a supervisor', () => {
   });
 
   test('claims a run that was never launched, so that no launch can', async () => {
-    const end = await sealJournal(path, run, ({ begun }) => ({
-      outcome: begun ? 'lost' : 'cancelled',
+    const end = await sealJournal(path, run, ({ startedAt }) => ({
+      outcome: startedAt === undefined ? 'cancelled' : 'lost',
       endedAt: 9,
     }));
 
