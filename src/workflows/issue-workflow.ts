@@ -416,16 +416,18 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   }
 
   async function recordPhase(): Promise<void> {
-    await records.recordPhase({
-      issue,
-      slug: theLife().slug,
-      phase: state.phase,
-      run: state.run,
-      lastSequence: state.lastSequence,
-      pullRequest: state.pullRequest,
-      pullRequestMerged: state.pullRequestMerged,
-      outcome: state.lastEnd?.outcome,
-    });
+    await records.recordPhase.executeWithOptions({ summary: state.phase }, [
+      {
+        issue,
+        slug: theLife().slug,
+        phase: state.phase,
+        run: state.run,
+        lastSequence: state.lastSequence,
+        pullRequest: state.pullRequest,
+        pullRequestMerged: state.pullRequestMerged,
+        outcome: state.lastEnd?.outcome,
+      },
+    ]);
   }
 
   function report(post: () => Promise<void>): void {
