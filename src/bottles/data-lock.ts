@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ProcessIdentity } from '../journal/format.ts';
-import { isAlive, ownIdentity } from './liveness.ts';
+import Database from 'better-sqlite3';
 
 /** Another orchestrator works in the data directory. */
 export class DataDirectoryLockedError extends Error {
@@ -10,62 +8,22 @@ export class DataDirectoryLockedError extends Error {
 }
 
 /**
- * Makes this process the only orchestrator of a data directory, until it ends or gives the lock back.
- * The lock of a process that is dead is taken over.
- * @throws DataDirectoryLockedError naming the process that has it
+ * Makes this process the only orchestrator of a data directory, until it ends or gives the lock back. It is the system's
+ * own file lock, taken by SQLite: nothing is left to be cleaned up after a process that was killed.
+ * @throws DataDirectoryLockedError when another process, or an earlier call in this one, has it
  */
-export async function lockDataDirectory(dataDirectory: string): Promise<AsyncDisposable> {
+export async function lockDataDirectory(dataDirectory: string): Promise<Disposable> {
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   const path = join(dataDirectory, 'orchestrator.lock');
-  const own = ownIdentity(randomUUID());
-  const draft = `${path}.${own.nonce}`;
-  await writeFile(draft, JSON.stringify(own), { mode: 0o600 });
+  const lock = new Database(path, { timeout: 0 });
   try {
-    while (!(await linkOnce(draft, path))) await removeIfStale(path, own.nonce);
-  } finally {
-    await rm(draft, { force: true });
-  }
-  return {
-    async [Symbol.asyncDispose]() {
-      if ((await readOwner(path))?.nonce === own.nonce) await rm(path, { force: true });
-    },
-  };
-}
-
-async function linkOnce(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
+    lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-async function removeIfStale(path: string, nonce: string): Promise<void> {
-  const owner = await readOwner(path);
-  if (owner !== undefined && isAlive(owner)) {
+    lock.close();
+    if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
     throw new DataDirectoryLockedError(
-      `an orchestrator runs in this data directory already (process ${owner.pid}): ${path}`,
+      `another orchestrator works in ${dataDirectory}: stop it, or give this one a data directory of its own`,
     );
   }
-  // Only one of several that saw the same dead owner gets its file; what it got must still be that owner's.
-  const taken = `${path}.stale-${nonce}`;
-  try {
-    await rename(path, taken);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const removed = await readOwner(taken);
-  if (removed !== undefined && isAlive(removed)) await linkOnce(taken, path);
-  await rm(taken, { force: true });
-}
-
-async function readOwner(path: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as ProcessIdentity;
-  } catch {
-    return undefined;
-  }
+  return { [Symbol.dispose]: () => lock.close() };
 }

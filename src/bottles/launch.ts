@@ -151,7 +151,12 @@ async function startSupervisor(host: HostContext, request: LaunchRequest): Promi
   const runtime = host.runtimeDirectory;
   const child = spawn(
     join(runtime, 'bin', 'node'),
-    ['--no-warnings', join(runtime, 'supervisor.cjs'), runPathsOf(host, request).launch],
+    [
+      '--no-warnings',
+      '--expose-gc',
+      join(runtime, 'supervisor.cjs'),
+      runPathsOf(host, request).launch,
+    ],
     { detached: true, cwd: '/', env: systemEnvironment, stdio: ['ignore', log.fd, log.fd] },
   );
   await once(child, 'spawn');

@@ -35,6 +35,8 @@ import { keepVigil } from './vigil.ts';
 
 /** Longer than any request to the forge may take. */
 const settleMs = 35_000;
+/** Each chunk of output is garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts us with `--expose-gc`. */
+const collectBytes = 8 * 1024 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -175,10 +177,16 @@ class Supervisor {
       promptFile: this.#run.prompt,
       limits: this.#file.request.limits,
     });
+    let uncollected = 0;
     for (const stream of [sandbox.child.stdout, sandbox.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         output.write(chunk);
         this.#checkin.onOutput();
+        uncollected += chunk.length;
+        if (uncollected > collectBytes) {
+          uncollected = 0;
+          globalThis.gc?.({ type: 'minor' });
+        }
       });
     }
     return sandbox;
