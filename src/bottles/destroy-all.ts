@@ -15,7 +15,7 @@ export async function destroyAllBottles(
   dataDirectory: string,
   runtimeDirectory: string | undefined,
 ): Promise<void> {
-  await using _lock = await lockDataDirectory(dataDirectory);
+  using _lock = await lockDataDirectory(dataDirectory);
   const backend = createBackend('local');
   const socketBase = makeSocketBase(process.getuid?.() ?? 0, runtimeDirectory);
   const host = createSupervisedHost({

@@ -41,8 +41,12 @@ export async function watchRun(
           break;
         case 'ended':
           return entry.end;
-        default:
-          // Of no concern to the observer, or written by a newer supervisor.
+        // Of no concern to the observer, as is what a newer supervisor may write.
+        case 'claimed':
+        case 'agent-starting':
+        case 'agent-started':
+        case 'launch-failed':
+        case 'operation-started':
           break;
       }
     }

@@ -7,7 +7,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JournalEntry, JournalHeader } from '../../src/journal/format.ts';
 import { followJournal, parseJournal, readJournal } from '../../src/journal/reader.ts';
 import { sealJournal } from '../../src/journal/seal.ts';
-import { claimJournal, reopenJournal, reservePath } from '../../src/journal/writer.ts';
+import {
+  claimJournal,
+  type JournalWriter,
+  reopenJournal,
+  reservePath,
+} from '../../src/journal/writer.ts';
 import { until } from '../support/until.ts';
 
 const header: JournalHeader = {
@@ -27,6 +32,12 @@ beforeEach(async () => {
   path = join(directory, 'journal.ndjson');
 });
 
+async function claim(): Promise<JournalWriter> {
+  const writer = await claimJournal(path, header);
+  if (writer === undefined) throw new Error('claimed before');
+  return writer;
+}
+
 afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
@@ -42,8 +53,8 @@ describe('claiming a run', () => {
   });
 
   test('leaves nothing but the journal when it was sealed', async () => {
-    const writer = await claimJournal(path, header);
-    await writer?.seal({ type: 'ended', end: { outcome: 'exited', endedAt: 2 } });
+    const writer = await claim();
+    await writer.seal({ type: 'ended', end: { outcome: 'exited', endedAt: 2 } });
 
     expect(existsSync(reservePath(path))).toBe(false);
     expect(execFileSync('ls', ['-A', directory], { encoding: 'utf8' })).toBe('journal.ndjson\n');
@@ -52,10 +63,10 @@ describe('claiming a run', () => {
 
 describe('a torn journal', () => {
   test('reads well up to its last whole line, wherever it was torn', async () => {
-    const writer = await claimJournal(path, header);
-    await writer?.append({ type: 'agent-starting', at: 2 });
-    await writer?.append({ type: 'done', at: 3, done: { status: 'success', summary: 'ünï — ✓' } });
-    await writer?.close();
+    const writer = await claim();
+    await writer.append({ type: 'agent-starting', at: 2 });
+    await writer.append({ type: 'done', at: 3, done: { status: 'success', summary: 'ünï — ✓' } });
+    await writer.close();
     const whole = await readFile(path);
     const lines = whole.toString('utf8').split('\n');
 
@@ -68,9 +79,9 @@ describe('a torn journal', () => {
   });
 
   test('goes on behind its last whole line', async () => {
-    const writer = await claimJournal(path, header);
-    await writer?.append({ type: 'agent-starting', at: 2 });
-    await writer?.close();
+    const writer = await claim();
+    await writer.append({ type: 'agent-starting', at: 2 });
+    await writer.close();
     await appendFile(path, '{"type":"agent-sta');
 
     const torn = await readJournal(path);
@@ -94,11 +105,11 @@ describe('following a journal', () => {
         seen.push(entry.type);
       }
     })();
-    const writer = await claimJournal(path, header);
+    const writer = await claim();
     await until('the first entry', () => seen.length === 1);
-    await writer?.append({ type: 'agent-starting', at: 2 });
+    await writer.append({ type: 'agent-starting', at: 2 });
     await until('the second entry', () => seen.length === 2);
-    await writer?.seal({ type: 'ended', end: { outcome: 'exited', endedAt: 3 } });
+    await writer.seal({ type: 'ended', end: { outcome: 'exited', endedAt: 3 } });
     await following;
 
     expect(seen).toEqual(['claimed', 'agent-starting', 'ended']);
@@ -147,15 +158,15 @@ describe('sealing a run without a supervisor', () => {
   } as const;
 
   test('closes writes whose answer nobody knows', async () => {
-    const writer = await claimJournal(path, header);
-    await writer?.append({ type: 'agent-starting', at: 2 });
-    await writer?.append({ type: 'operation-started', operation: { sequence: 1, ...call } });
-    await writer?.append({ type: 'operation-started', operation: { sequence: 2, ...call } });
-    await writer?.append({
+    const writer = await claim();
+    await writer.append({ type: 'agent-starting', at: 2 });
+    await writer.append({ type: 'operation-started', operation: { sequence: 1, ...call } });
+    await writer.append({ type: 'operation-started', operation: { sequence: 2, ...call } });
+    await writer.append({
       type: 'operation',
       operation: { sequence: 2, ...call, outcome: 'ok', durationMs: 1 },
     });
-    await writer?.close();
+    await writer.close();
 
     await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
 
@@ -175,8 +186,8 @@ describe('sealing a run without a supervisor', () => {
   });
 
   test('keeps the end that was there first', async () => {
-    const writer = await claimJournal(path, header);
-    await writer?.seal({ type: 'ended', end: { outcome: 'exited', exitCode: 3, endedAt: 4 } });
+    const writer = await claim();
+    await writer.seal({ type: 'ended', end: { outcome: 'exited', exitCode: 3, endedAt: 4 } });
 
     const end = await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
 
@@ -205,14 +216,14 @@ describe.skipIf(process.getuid?.() !== 0)(
     });
 
     test('entries wait and land in order when there is space again', async () => {
-      const writer = await claimJournal(path, header);
+      const writer = await claim();
       await fillDisk();
       const appended = Array.from({ length: 100 }, (_, at) =>
-        writer?.append({ type: 'launch-failed', at, reason: 'x'.repeat(200), retryable: true }),
+        writer.append({ type: 'launch-failed', at, reason: 'x'.repeat(200), retryable: true }),
       );
       await rm(join(directory, 'fill'));
       await Promise.all(appended);
-      await writer?.close();
+      await writer.close();
 
       const entries = (await readJournal(path))?.entries ?? [];
       expect(entries.slice(1).map((entry) => 'at' in entry && entry.at)).toEqual(
@@ -221,10 +232,10 @@ describe.skipIf(process.getuid?.() !== 0)(
     });
 
     test('no more waits than fits into a bound', async () => {
-      const writer = await claimJournal(path, header);
+      const writer = await claim();
       await fillDisk();
       const appended = Array.from({ length: 1000 }, (_, at) =>
-        writer?.append({ type: 'launch-failed', at, reason: 'x'.repeat(200), retryable: true }),
+        writer.append({ type: 'launch-failed', at, reason: 'x'.repeat(200), retryable: true }),
       );
       const settled = Promise.allSettled(appended);
       await rm(join(directory, 'fill'));
@@ -232,13 +243,13 @@ describe.skipIf(process.getuid?.() !== 0)(
       const rejected = (await settled).filter(({ status }) => status === 'rejected');
       expect(rejected.length).toBeGreaterThan(500);
       expect(rejected[0]).toMatchObject({ reason: { name: 'JournalFullError' } });
-      await writer?.close();
+      await writer.close();
     });
 
     test('a run is sealed all the same', async () => {
-      const writer = await claimJournal(path, header);
+      const writer = await claim();
       await fillDisk();
-      await writer?.seal({ type: 'ended', end: { outcome: 'lost', endedAt: 3 } });
+      await writer.seal({ type: 'ended', end: { outcome: 'lost', endedAt: 3 } });
 
       expect((await readJournal(path))?.end?.outcome).toBe('lost');
     });
