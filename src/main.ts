@@ -1,9 +1,14 @@
 #!/usr/bin/env node
 import { findBuilt, programVersion } from './built.ts';
+import { ApiClient } from './cli/api-client.ts';
+import { demoCommand, type DemoRequest } from './cli/demo.ts';
+import { devCommand } from './cli/dev.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
-import { environment, loadConfig, type LoadOptions } from './config/load.ts';
+import { print } from './cli/terminal.ts';
+import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
+import { ConfigError } from './domain/errors.ts';
 
 /** `orchestrator run`. What it is made of is loaded only here: the other commands start in a moment. */
 async function run(options: LoadOptions): Promise<void> {
@@ -19,5 +24,61 @@ async function run(options: LoadOptions): Promise<void> {
   });
 }
 
-const program = buildProgram({ version: programVersion(), run });
+async function demo({ once, task, comment }: DemoRequest): Promise<number> {
+  const [{ runDemo }, { destroyAllBottles }] = await Promise.all([
+    import('./demo/demo.ts'),
+    import('./bottles/destroy-all.ts'),
+  ]);
+  return await runDemo({
+    once: once ?? false,
+    task,
+    comment,
+    program: import.meta.filename,
+    output: process.stdout,
+    connect: (access) => new ApiClient(access),
+    endBottles: (dataDirectory) => destroyAllBottles(dataDirectory, undefined),
+  });
+}
+
+async function dev(options: LoadOptions): Promise<number> {
+  const config = loadDevConfig(options);
+  const { runDevelopment } = await import('./demo/development.ts');
+  const { connectionOptions, namespace } = config.temporal;
+  const { host, port, publicUrl } = config.server;
+  const { configFile, insecureWebhooks } = options;
+  return await runDevelopment({
+    dataDirectory: config.dataDirectory,
+    apiTokenFile: config.apiTokenFile,
+    temporalAddress: connectionOptions.address,
+    temporalNamespace: namespace,
+    forgeApi: config.forge.apiUrl,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    publicUrl,
+    command: [
+      import.meta.filename,
+      'run',
+      ...(configFile === undefined ? [] : ['--config', configFile]),
+      ...(insecureWebhooks ? ['--insecure-webhooks'] : []),
+    ],
+    print,
+  });
+}
+
+function loadDevConfig(options: LoadOptions): Config {
+  try {
+    return loadConfig(environment(), options);
+  } catch (error) {
+    throw error instanceof ConfigError
+      ? new ConfigError(
+          `${error.message}\nTo see it all at work without a forge of your own: orchestrator demo`,
+        )
+      : error;
+  }
+}
+
+const program = buildProgram({
+  version: programVersion(),
+  run,
+  further: [devCommand(dev), demoCommand(demo)],
+});
 process.exitCode = await runProgram(program, process.argv);

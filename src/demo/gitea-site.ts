@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { callGitea, GiteaRefusal, type GiteaClient, type GiteaPassword } from './gitea-client.ts';
 
@@ -17,6 +18,8 @@ const WEBHOOK_EVENTS = [
 /** An account that can act: over the API with its token, in git as `name` with the token as password. */
 export interface GiteaAccount extends GiteaClient {
   readonly name: string;
+  /** With which a person signs in on the web pages. */
+  readonly password: string;
 }
 
 export interface GiteaRepository {
@@ -38,11 +41,13 @@ export interface GiteaSite {
   /** A person; owner of the organisation that holds the repository. */
   readonly person: GiteaAccount;
   readonly repository: GiteaRepository;
+  /** Of the label `bot-bottle:<agent>`. */
+  readonly labelId: number;
 }
 
 /**
  * Makes what the demo's story needs in an empty Gitea: organisation `bot-bottle` with the account `bot`, `alice` with the
- * organisation `acme` and the repository `acme/widgets`, the agent's label, and the webhook.
+ * organisation `acme` and the repository `acme/widgets`, the agent's label, a template for its issues, and the webhook.
  */
 export async function provisionSite(
   admin: GiteaClient,
@@ -55,9 +60,11 @@ export async function provisionSite(
   await createOrganisation(person, 'acme');
   const repository = await createRepository(person, 'acme', 'widgets');
   await addWriter(person, repository, bot.name);
-  await createLabel(person, repository, `bot-bottle:${options.agent}`);
+  const label = `bot-bottle:${options.agent}`;
+  const labelId = await createLabel(person, repository, label);
+  await createIssueTemplate(person, repository, { label, assignee: bot.name });
   await createWebhook(person, repository, options.webhook);
-  return { bot, person, repository };
+  return { bot, person, repository, labelId };
 }
 
 /**
@@ -90,6 +97,7 @@ export async function createAccount(
   return {
     url: admin.url,
     name,
+    password,
     token: await createToken({ url: admin.url, name, password }, scopes),
   };
 }
@@ -178,6 +186,22 @@ export async function createLabel(
     present ?? label.parse(await callGitea(owner, 'POST', path, { name, color: '#2d7d9a' }));
   return made.id;
 }
+
+/** Fills in label and assignee of a new issue, for pages that have no scripts to choose them with. */
+async function createIssueTemplate(
+  owner: GiteaClient,
+  repository: GiteaRepository,
+  { label, assignee }: { readonly label: string; readonly assignee: string },
+): Promise<void> {
+  const front = { name: 'A task', about: 'for an agent', labels: [label], assignees: [assignee] };
+  await callGitea(owner, 'POST', `${pathOf(repository)}/contents/${issueTemplate}`, {
+    message: 'A template for tasks',
+    content: Buffer.from(`---\n${stringify(front)}---\n`).toString('base64'),
+  });
+}
+
+/** The path of the template, as the page of a new issue wants it in its query. */
+export const issueTemplate = '.gitea/ISSUE_TEMPLATE/task.md';
 
 /**
  * Makes a webhook with every event that the orchestrator knows and returns its id; one with the same URL is replaced, as

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readToolEnvironment } from '../../tools/environment.ts';
+import { findProgram } from '../../tools/program.ts';
 
 export interface ServerCommand {
   /** As in "Temporal did not start". */
@@ -30,7 +32,8 @@ const PROBE_EVERY_MS = 50;
 
 /**
  * Starts a server as our child and waits until `isHealthy` says so (a rejection means not yet). Rejects, with the end of
- * its log, when it ends before that or takes longer than a minute; no process is left then.
+ * its log, when it ends before that or takes longer than a minute; no process is left then. A terminal's Ctrl-C does not
+ * reach it, and it ends when we die without having stopped it.
  */
 export async function startServerProcess(
   command: ServerCommand,
@@ -61,7 +64,15 @@ export async function startServerProcess(
 function spawnServer(command: ServerCommand, log: number): Promise<ServerProcess> {
   const { title, binary, args, cwd, env, uid, gid } = command;
   const user = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
-  const child = spawn(binary, args, { cwd, env, ...user, stdio: ['ignore', log, log] });
+  const [program, ...words] = [...untilWeDie(), binary, ...args] as [string, ...string[]];
+  const child = spawn(program, words, {
+    cwd,
+    env,
+    ...user,
+    // Servers are stopped one after the other; a terminal would end them all at once.
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
@@ -79,6 +90,12 @@ function spawnServer(command: ServerCommand, log: number): Promise<ServerProcess
       }
     });
   });
+}
+
+/** Linux ends it with us, also after a `kill -9`. Elsewhere it would stay. */
+function untilWeDie(): string[] {
+  const setpriv = findProgram('setpriv', readToolEnvironment().path);
+  return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM', '--'];
 }
 
 function endOf(logFile: string, earlierBytes: number): string {

@@ -5,7 +5,7 @@ import proto from '@temporalio/proto';
 import { freePort, requireFreePort } from './free-port.ts';
 import { startServerProcess } from './server-process.ts';
 
-const NAMESPACE = 'default';
+const DEFAULT_NAMESPACE = 'default';
 
 const indexedValueTypes = proto.temporal.api.enums.v1.IndexedValueType;
 
@@ -22,6 +22,8 @@ export interface TemporalServerOptions {
   readonly port?: number;
   /** Of the web UI; a free one unless given. */
   readonly uiPort?: number;
+  /** Made when absent; `default` is there in any case. */
+  readonly namespace?: string;
   /** Keeps workflows across restarts; in memory unless given. */
   readonly databaseFile?: string;
   readonly searchAttributes?: Readonly<Record<string, SearchAttributeType>>;
@@ -49,6 +51,7 @@ export interface TemporalServer {
  * does not start; no process is left then.
  */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
+  const namespace = options.namespace ?? DEFAULT_NAMESPACE;
   const port = options.port ?? (await freePort());
   const uiPort = options.uiPort ?? (await freePort());
   await requireFreePort(port, 'Temporal');
@@ -65,6 +68,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
         '--ip=127.0.0.1',
         `--port=${String(port)}`,
         `--ui-port=${String(uiPort)}`,
+        `--namespace=${namespace}`,
         ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
         ...(options.databaseFile === undefined ? [] : ['--db-filename', options.databaseFile]),
       ],
@@ -72,10 +76,10 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: { HOME: workFolder },
       logFile: options.logFile,
     },
-    () => hasNamespace(address),
+    () => answersAsTemporal(address, namespace),
   );
   try {
-    await addSearchAttributes(address, options.searchAttributes ?? {});
+    await addSearchAttributes(address, namespace, options.searchAttributes ?? {});
   } catch (error) {
     await server.stop();
     throw error;
@@ -83,7 +87,8 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   return { address, port, uiUrl: `http://127.0.0.1:${String(uiPort)}`, uiPort, ...server };
 }
 
-async function hasNamespace(address: string): Promise<boolean> {
+/** Rejects when it does not, or has not this namespace. */
+export async function answersAsTemporal(address: string, namespace: string): Promise<true> {
   const connection = await Connection.connect({
     address,
     connectTimeout: '2s',
@@ -91,7 +96,7 @@ async function hasNamespace(address: string): Promise<boolean> {
     channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50 },
   });
   try {
-    await connection.workflowService.describeNamespace({ namespace: NAMESPACE });
+    await connection.workflowService.describeNamespace({ namespace });
     return true;
   } finally {
     await connection.close();
@@ -101,17 +106,18 @@ async function hasNamespace(address: string): Promise<boolean> {
 /** Over the API, because the flag of `start-dev` adds none to a database file that exists already. */
 async function addSearchAttributes(
   address: string,
+  namespace: string,
   wanted: Readonly<Record<string, SearchAttributeType>>,
 ): Promise<void> {
   const connection = await Connection.connect({ address });
   try {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({
-      namespace: NAMESPACE,
+      namespace,
     });
     const missing = Object.entries(wanted).filter(([name]) => !(name in customAttributes));
     if (missing.length > 0) {
       await connection.operatorService.addSearchAttributes({
-        namespace: NAMESPACE,
+        namespace,
         searchAttributes: Object.fromEntries(
           missing.map(([name, type]) => [name, indexedValueTypes[`INDEXED_VALUE_TYPE_${type}`]]),
         ),
