@@ -207,8 +207,7 @@ class Story {
     });
     narrator.step(`git clone ${this.#repository.cloneUrl}`);
     const log = await inClone('log', '--format=%h %an: %s', 'HEAD^1..HEAD');
-    for (const line of log.trimEnd().split('
-')) {
+    for (const line of log.trimEnd().split('\n')) {
       narrator.detail(oneLine(line));
     }
     const changed = await inClone('diff', '--name-only', '-z', 'HEAD^1', 'HEAD');
