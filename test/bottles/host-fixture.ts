@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { BottleBackend } from '../../src/bottles/backend.ts';
 import type {
   BottleHost,
@@ -12,7 +12,7 @@ import type {
 import { type SupervisorTiming, supervisorTiming } from '../../src/bottles/launch-file.ts';
 import { createLocalBackend } from '../../src/bottles/local/local-backend.ts';
 import { installRuntime } from '../../src/bottles/runtime.ts';
-import { makeSocketBase } from '../../src/bottles/sockets.ts';
+import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Done, RunEnd } from '../../src/domain/run.ts';
@@ -130,6 +130,8 @@ export class HostFixture {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { slug } of await this.host.list()) await this.host.destroy(slug);
+    const { root } = socketPaths(this.socketBase, this.dataDirectory, { slug: '', run: 0 });
+    await rm(dirname(root), { recursive: true, force: true });
     await rm(this.directory, { recursive: true, force: true });
   }
 
