@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { findBuilt, programVersion } from './built.ts';
 import { ApiClient } from './cli/api-client.ts';
+import { CliError, exitCodes } from './cli/cli-error.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import { buildProgram } from './cli/program.ts';
@@ -61,6 +62,8 @@ async function dev(options: LoadOptions): Promise<number> {
       ...(insecureWebhooks ? ['--insecure-webhooks'] : []),
     ],
     print,
+  }).catch((error: Error) => {
+    throw new CliError(exitCodes.error, error.message);
   });
 }
 

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import type { ApiAccess, ApiClient } from '../cli/api-client.ts';
 import {
   findAbandonedDirectories,
@@ -6,7 +5,7 @@ import {
   removeDemoDirectory,
   type DemoDirectory,
 } from './demo-directory.ts';
-import { issueTemplate } from './gitea-site.ts';
+import { Interruption } from './interruption.ts';
 import { Narrator, oneLine, type Output } from './narrator.ts';
 import { setStage, type Stage } from './stage.ts';
 import { DEFAULT_COMMENT, DEFAULT_TASK, playStory, StoryError } from './story.ts';
@@ -28,16 +27,6 @@ export interface DemoOptions {
   connect(access: ApiAccess): ApiClient;
   /** See `destroyAllBottles`. */
   endBottles(dataDirectory: string): Promise<void>;
-}
-
-/** A person has had enough. */
-class Interruption extends Error {
-  readonly exitCode: number;
-
-  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
-    super(`ended by ${signal}`);
-    this.exitCode = 128 + constants.signals[signal];
-  }
 }
 
 /**
@@ -176,36 +165,32 @@ function whatToTry(stage: Stage, bold: (text: string) => string): string {
   const { site, gitea, temporal, command } = stage;
   const { person, bot, repository, labelId } = site;
   const name = `${repository.owner}/${repository.name}`;
-  const pages = `${gitea.url}/${name}`;
-  const api = `${gitea.url}/api/v1/repos/${name}`;
-  const curl = `curl -u ${person.name}:${person.password} -H 'content-type: application/json'`;
   const issue = JSON.stringify({
-    title: 'Append "one more line" to hello.txt',
+    title: 'Append "more" to a.txt',
     labels: [labelId],
     assignees: [bot.name],
   });
-  const without = stage.giteaHasScripts
-    ? 'Without a browser'
-    : 'This Gitea was built from source: its pages have no style, and no scripts to merge with.\nInstead';
+  const scripts = stage.giteaHasScripts
+    ? ''
+    : ' (this Gitea was built from source: its pages lack\n  their styles, and the scripts to merge with)';
   return `
 ${bold('Everything stays up until Ctrl-C. Try:')}
 
-  Sign in       ${gitea.url}/user/login
-                ${person.name}, password ${person.password}
-  Open an issue ${pages}/issues/new?template=${encodeURIComponent(issueTemplate)}
-                label and assignee are chosen; write a task
-  The workflows ${temporal.uiUrl}
-  Who works     ${command} status --watch
-  A run's output
-                ${command} logs -f '${name}#1'
-  All of one    ${command} show '${name}#1'
-
-${without}, open an issue, and merge pull request N:
-
-  ${curl} \\
-    ${api}/issues \\
-    -d '${issue}'
-  ${curl} \\
-    ${api}/pulls/N/merge -d '{"Do": "merge"}'
+  Sign in as ${person.name}, with password ${person.password}
+    ${gitea.url}/user/login
+  Open another issue: label and assignee are chosen, write a task
+    ${gitea.url}/${name}/issues/new
+  See the workflows
+    ${temporal.uiUrl}
+  Ask who works, what an agent has printed, all about an issue
+    ${command} status --watch
+    ${command} logs -f '${name}#1'
+    ${command} show '${name}#1'
+  Be ${person.name} without a browser${scripts}
+    api=${gitea.url}/api/v1/repos/${name}
+    ${person.name}() { curl -s -u ${person.name}:${person.password} --json "$2" "$api/$1"; }
+    ${person.name} issues '${issue}'
+    ${person.name} issues/N/comments '{"body": "append \\"this\\" to hello.txt"}'
+    ${person.name} pulls/N/merge '{"Do": "merge"}'
 `;
 }

@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { ensureDebianPackages } from '../../tools/debian-packages.ts';
 import { readToolEnvironment } from '../../tools/environment.ts';
 import { ensureTemporal } from '../../tools/temporal.ts';
+import { exitCodeOfSignal, Interruption } from './interruption.ts';
 import { answersAsTemporal, startTemporalServer, type TemporalServer } from './temporal-server.ts';
+import { orAborted } from './wait-until.ts';
 
 /** As Temporal's own command line has them: 7233 and 8233. */
 const UI_PORT_DISTANCE = 1000;
@@ -38,31 +39,34 @@ export async function runDevelopment(options: DevelopmentOptions): Promise<numbe
     process.on(name, () => {
       if (stopping.signal.aborted) {
         // The children end with this process.
-        process.exit(128 + constants.signals[name]);
+        process.exit(new Interruption(name).exitCode);
       }
       options.print('Stopping; bottles keep running (Ctrl-C again: at once)');
-      stopping.abort(name);
+      stopping.abort(new Interruption(name));
     });
   }
-  await ensureDebianPackages(options.print);
-  const temporal = await ensureTemporalServer(options);
+  let temporal: TemporalServer | undefined;
   try {
+    await orAborted(ensureDebianPackages(options.print), stopping.signal);
+    temporal = await ensureTemporalServer(options, stopping.signal);
+    stopping.signal.throwIfAborted();
     announce(options, temporal);
-    return stopping.signal.aborted
-      ? 128 + constants.signals.SIGINT
-      : await runOrchestrator(options, temporal, stopping.signal);
+    return await runOrchestrator(options, temporal, stopping.signal);
+  } catch (error) {
+    if (error instanceof Interruption) {
+      return error.exitCode;
+    }
+    throw error;
   } finally {
     await temporal?.stop();
   }
 }
 
 /** Undefined: one answers already, or lives on another machine. */
-async function ensureTemporalServer({
-  dataDirectory,
-  temporalAddress,
-  temporalNamespace,
-  print,
-}: DevelopmentOptions): Promise<TemporalServer | undefined> {
+async function ensureTemporalServer(
+  { dataDirectory, temporalAddress, temporalNamespace, print }: DevelopmentOptions,
+  signal: AbortSignal,
+): Promise<TemporalServer | undefined> {
   const { hostname, port } = new URL(`tcp://${temporalAddress}`);
   const isThere = await answersAsTemporal(temporalAddress, temporalNamespace).catch(() => false);
   if (isThere || !LOCAL_HOSTS.includes(hostname)) {
@@ -71,7 +75,7 @@ async function ensureTemporalServer({
   const directory = join(dataDirectory, 'dev');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   return await startTemporalServer({
-    binary: await ensureTemporal(print),
+    binary: await orAborted(ensureTemporal(print), signal),
     port: Number(port),
     uiPort: Number(port) + UI_PORT_DISTANCE,
     namespace: temporalNamespace,
@@ -123,5 +127,5 @@ async function runOrchestrator(
 
 async function exitCodeOf(child: ChildProcess): Promise<number> {
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+  return code ?? (signal === null ? 1 : exitCodeOfSignal(signal));
 }

@@ -76,7 +76,7 @@ export async function createAccount(
   name: string,
   scopes: readonly string[] = ['all'],
 ): Promise<GiteaAccount> {
-  const password = randomBytes(16).toString('hex');
+  const password = randomBytes(8).toString('hex');
   const settings = { password, must_change_password: false };
   try {
     await callGitea(admin, 'POST', '/admin/users', {
@@ -194,14 +194,11 @@ async function createIssueTemplate(
   { label, assignee }: { readonly label: string; readonly assignee: string },
 ): Promise<void> {
   const front = { name: 'A task', about: 'for an agent', labels: [label], assignees: [assignee] };
-  await callGitea(owner, 'POST', `${pathOf(repository)}/contents/${issueTemplate}`, {
+  await callGitea(owner, 'POST', `${pathOf(repository)}/contents/.gitea/issue_template.md`, {
     message: 'A template for tasks',
     content: Buffer.from(`---\n${stringify(front)}---\n`).toString('base64'),
   });
 }
-
-/** The path of the template, as the page of a new issue wants it in its query. */
-export const issueTemplate = '.gitea/ISSUE_TEMPLATE/task.md';
 
 /**
  * Makes a webhook with every event that the orchestrator knows and returns its id; one with the same URL is replaced, as

@@ -12,6 +12,7 @@ import type { Narrator } from './narrator.ts';
 import { startOrchestratorProcess, type OrchestratorProcess } from './orchestrator-process.ts';
 import type { ServerProcess } from './server-process.ts';
 import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
+import { orAborted } from './wait-until.ts';
 
 export const DEMO_AGENT = 'demo';
 
@@ -187,17 +188,4 @@ async function writeCommand(
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** Rejects as soon as the signal is aborted, whatever comes of the work. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

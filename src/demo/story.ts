@@ -19,7 +19,7 @@ const RUN_MS = 300_000;
 const LINES_SHOWN = 15;
 
 export const DEFAULT_TASK =
-  'Create hello.txt with "Hello, world", and append "Made in a bottle." to README.md.';
+  'Create hello.txt with "Hello, world" and append "Bottled." to README.md';
 export const DEFAULT_COMMENT =
   'Please replace "world" with "everybody" in hello.txt, and append "How are you?" to hello.txt.';
 

@@ -25,3 +25,16 @@ export async function waitUntil<T>(
     await delay(PROBE_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
+
+/** Rejects as soon as the signal is aborted, whatever comes of the work. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
