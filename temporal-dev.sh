@@ -61,7 +61,7 @@ bring_node() {
   export PATH="$root/node_modules/.bin:$PATH"
 }
 
-# A fingerprint of what the build reads.
+# A fingerprint of what the build reads. The build has a stamp of its own; this one only spares the time to ask it.
 fingerprint() {
   (
     cd "$root"
@@ -70,7 +70,7 @@ fingerprint() {
 }
 
 bring_build() {
-  local stamp="$root/dist/.built-from" current
+  local stamp="$root/dist/.started-from" current
   current=$(fingerprint)
   if [[ -f $stamp && $current == "$(<"$stamp")" ]]; then
     return

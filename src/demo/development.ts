@@ -68,8 +68,7 @@ async function ensureTemporalServer(
   signal: AbortSignal,
 ): Promise<TemporalServer | undefined> {
   const { hostname, port } = new URL(`tcp://${temporalAddress}`);
-  const isThere = await answersAsTemporal(temporalAddress, temporalNamespace).catch(() => false);
-  if (isThere || !LOCAL_HOSTS.includes(hostname)) {
+  if ((await answersAsTemporal(temporalAddress)) || !LOCAL_HOSTS.includes(hostname)) {
     return undefined;
   }
   const directory = join(dataDirectory, 'dev');

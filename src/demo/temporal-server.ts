@@ -46,7 +46,7 @@ export interface TemporalServer {
 }
 
 /**
- * Starts a Temporal development server on 127.0.0.1 and waits until its namespace `default` answers and has the search
+ * Starts a Temporal development server on 127.0.0.1 and waits until its namespace answers and has the search
  * attributes. To restart one, call again with the same ports and database file. Rejects when a given port is taken or it
  * does not start; no process is left then.
  */
@@ -76,7 +76,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: { HOME: workFolder },
       logFile: options.logFile,
     },
-    () => answersAsTemporal(address, namespace),
+    () => hasNamespace(address, namespace),
   );
   try {
     await addSearchAttributes(address, namespace, options.searchAttributes ?? {});
@@ -87,20 +87,34 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   return { address, port, uiUrl: `http://127.0.0.1:${String(uiPort)}`, uiPort, ...server };
 }
 
-/** Rejects when it does not, or has not this namespace. */
-export async function answersAsTemporal(address: string, namespace: string): Promise<true> {
-  const connection = await Connection.connect({
-    address,
-    connectTimeout: '2s',
-    // The first attempt comes too early; gRPC would wait a second before its next.
-    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50 },
-  });
+/** Whether a Temporal listens at `host:port`. */
+export async function answersAsTemporal(address: string): Promise<boolean> {
+  try {
+    await (await connect(address)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function hasNamespace(address: string, namespace: string): Promise<boolean> {
+  const connection = await connect(address);
   try {
     await connection.workflowService.describeNamespace({ namespace });
     return true;
   } finally {
     await connection.close();
   }
+}
+
+/** Rejects soon when nothing answers, or something that is not Temporal. */
+function connect(address: string): Promise<Connection> {
+  return Connection.connect({
+    address,
+    connectTimeout: '2s',
+    // The first attempt comes too early; gRPC would wait a second before its next.
+    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50 },
+  });
 }
 
 /** Over the API, because the flag of `start-dev` adds none to a database file that exists already. */
