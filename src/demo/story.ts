@@ -310,7 +310,7 @@ function tellOperation(operation: OperationView, { colours }: Narrator): string 
 
 function describeEnd({ outcome, exitCode, done, reason }: RunView): string {
   if (done !== null) {
-    return `the agent reports ${done.status}: ${oneLine(done.summary)}`;
+    return `the agent reports ${done.status}: ${oneLine(done.summary)} (It understands what \`demo --help\` lists.)`;
   }
   const code = exitCode === null ? '' : ` with code ${String(exitCode)}`;
   return `it ended as ${outcome ?? 'unknown'}${code}${reason === null ? '' : `: ${oneLine(reason)}`}`;

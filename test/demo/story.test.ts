@@ -84,7 +84,7 @@ test('a task that the agent does not understand ends the story with the reason, 
 });
 
 test('Ctrl-C while the agent works leaves nothing', async () => {
-  const demo = await startCommand(['demo', '--task', 'ignore SIGTERM, then wait 600 seconds']);
+  const demo = await startCommand(['demo', '--task', 'wait 600 seconds']);
   const { directory, pids } = await lookAt(demo);
   await demo.says('running: run 1');
   const bottles = await until('the supervisor', async () => {
