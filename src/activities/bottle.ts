@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
-import { ApplicationFailure, Context, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Catalogue } from '../agents/catalogue.ts';
 import type { BottleHost, ForgeCredentials, RunKey, RunObserver } from '../bottles/host.ts';
 import { HostFullError } from '../domain/errors.ts';
@@ -11,6 +11,7 @@ import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
 import type { SignalDone } from '../workflows/messages.ts';
 import { currentRepository } from './current-names.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import type { HostActivities, LaunchInput, RunInput } from './inputs.ts';
 
 export interface HostActivityPorts {
@@ -242,19 +243,8 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
 
 const checkinIntervalMs = 5_000;
 const deathCheckMs = 1_000;
-const heartbeatMs = 1_000;
 /** History carries no texts. */
 const shortLength = 200;
-
-/** Heartbeats while `work` goes on: a worker that dies is noticed, and cancellation arrives. */
-async function withHeartbeat<T>(work: () => Promise<T>): Promise<T> {
-  const beat = globalThis.setInterval(heartbeat, heartbeatMs);
-  try {
-    return await work();
-  } finally {
-    clearInterval(beat);
-  }
-}
 
 async function quote(
   taken: readonly CommentRecord[],

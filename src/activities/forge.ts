@@ -11,6 +11,7 @@ import type { Forge } from '../forges/forge.ts';
 import type { IssueRecord, Store } from '../store/store.ts';
 import type { Life } from '../workflows/issue-state.ts';
 import { currentRepository } from './current-names.ts';
+import { heartbeating } from './heartbeat.ts';
 import type { ForgeActivities, OpenLifeInput, OpenLifeOutput } from './inputs.ts';
 import { postOnce } from './post-once.ts';
 
@@ -28,7 +29,7 @@ export interface ForgeActivityPorts {
 export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivities {
   const { forge, store, catalogue, org, hostId, lookAt } = ports;
 
-  return {
+  return heartbeating<ForgeActivities>({
     async openLife(input) {
       const last = await store.issues.read(input.issue);
       if (last?.slug === input.slug) {
@@ -37,6 +38,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       if (
         last !== undefined &&
         input.cause !== 'retry' &&
+        !input.follows &&
         input.lastSequence <= last.lastSequence
       ) {
         return { verdict: 'not-now', reason: 'these events were handled by an earlier life' };
@@ -82,7 +84,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       const body = launchFailureReport({ run, reason, look: lookAt(issue) });
       await post(issue, pullRequest, { slug, run, digest: 'launch-failed' }, body);
     },
-  };
+  });
 
   async function judge(
     input: OpenLifeInput,

@@ -86,6 +86,8 @@ export interface OpenLifeInput {
   readonly cause: BeginCause;
   /** The newest event that asks for it. */
   readonly lastSequence: number;
+  /** The life before asks for this one: the events are what it left to it. */
+  readonly follows: boolean;
 }
 
 export type OpenLifeOutput =

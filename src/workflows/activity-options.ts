@@ -15,6 +15,8 @@ import { hostTaskQueues } from '../domain/ids.ts';
 /** Asks and tells the forge. Retried for as long as it takes: a forge that is down comes back. */
 export const forge = proxyActivities<ForgeActivities>({
   startToCloseTimeout: '2 minutes',
+  // A worker that dies in the middle of it keeps nobody waiting for long.
+  heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 });
 
@@ -51,7 +53,7 @@ export function hostActivities(hostId: string): ActivityInterfaceFor<HostActivit
   const { stopRun, freezeBottle, destroyBottle } = proxyActivities<HostActivities>({
     taskQueue: queues.control,
     startToCloseTimeout: '10 minutes',
-    heartbeatTimeout: '30 seconds',
+    heartbeatTimeout: '10 seconds',
     retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
   });
   const { probeRun } = proxyActivities<HostActivities>({

@@ -378,7 +378,7 @@ function onIssue(state: IssueState, event: IssueEvent, now: number): IssueState 
     return { ...state, recheck: true, cause: stronger(state.cause, cause) };
   }
   if (isEnding(state)) {
-    return event.action === 'reopened' ? beginAgain(state, 'reopened', now) : state;
+    return onIssueWhileEnding(state, event, now);
   }
   switch (event.action) {
     case 'closed':
@@ -396,6 +396,22 @@ function onIssue(state: IssueState, event: IssueEvent, now: number): IssueState 
     case 'opened':
     case 'edited':
     case 'reopened':
+      return state;
+  }
+}
+
+/** It may be a target again by the time this life has ended: only the forge knows. */
+function onIssueWhileEnding(state: IssueState, event: IssueEvent, now: number): IssueState {
+  switch (event.action) {
+    case 'reopened':
+      return beginAgain(state, 'reopened', now);
+    case 'labelled':
+    case 'assigned':
+      return { ...state, again: state.again ?? 'target' };
+    case 'opened':
+    case 'closed':
+    case 'edited':
+    case 'unassigned':
       return state;
   }
 }

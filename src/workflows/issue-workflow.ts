@@ -185,6 +185,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           slug: bottleSlug(issue, workflowId, runId),
           cause: state.cause,
           lastSequence: state.lastSequence,
+          follows: input.carried !== undefined,
         },
       ]);
       if (opening.verdict === 'target') {

@@ -41,7 +41,9 @@ function ended(outcome: Outcome, details: Partial<RunEnd> = {}, pullRequest?: nu
 function done(pullRequest: number | undefined = 7): StateEvent {
   return ended('done', { done: { status: 'success', summary: '' } }, pullRequest);
 }
-function onIssue(action: 'opened' | 'labelled' | 'closed' | 'reopened' | 'edited'): StateEvent {
+function onIssue(
+  action: 'opened' | 'labelled' | 'assigned' | 'closed' | 'reopened' | 'edited',
+): StateEvent {
   return { type: 'issue_event', event: { sequence: ++sequence, action, sender: 'alice' } };
 }
 function onPullRequest(action: 'opened' | 'closed' | 'reopened', merged = false): StateEvent {
@@ -188,6 +190,15 @@ describe('the issue', () => {
   test('closed while it is being read is read again', () => {
     const state = after({ type: 'opening' }, onIssue('closed'), opened);
     expect(nextStep(state, debounceMs)).toEqual({ do: 'check-target' });
+  });
+
+  test('labelled or assigned while destroying asks for another life: the forge says whether it is a target', () => {
+    for (const action of ['labelled', 'assigned'] as const) {
+      const state = after(opened, { type: 'destroying' }, onIssue(action), { type: 'destroyed' });
+      expect(nextStep(state, debounceMs)).toEqual({ do: 'begin-again', cause: 'target' });
+    }
+    const edited = after(opened, { type: 'destroying' }, onIssue('edited'), { type: 'destroyed' });
+    expect(nextStep(edited, debounceMs)).toEqual({ do: 'finish' });
   });
 
   test('reopened while destroying begins another life', () => {
