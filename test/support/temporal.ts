@@ -22,7 +22,9 @@ export interface TestTemporal extends AsyncDisposable {
   readonly client: Client;
   readonly connection: Connection;
   readonly nativeConnection: NativeConnection;
-  /** Ends it (`kill -9`) and starts it again on the same ports and database. Only with `persistent`. */
+  /** Ends it (`kill -9`). */
+  kill(): Promise<void>;
+  /** Ends it if it runs (`kill -9`), and starts it again on the same ports and database. Only with `persistent`. */
   restart(): Promise<void>;
 }
 
@@ -42,6 +44,14 @@ export async function startTestTemporal(
   let server = await startTemporalServer(settings);
   const connection = await Connection.connect({ address: server.address });
   const nativeConnection = await NativeConnection.connect({ address: server.address });
+  let killed: TemporalServer | undefined;
+  const kill = async (): Promise<void> => {
+    if (killed !== server) {
+      killed = server;
+      process.kill(server.pid, 'SIGKILL');
+    }
+    await server.exited;
+  };
   return {
     get server() {
       return server;
@@ -49,10 +59,10 @@ export async function startTestTemporal(
     client: createClient(connection, 'default'),
     connection,
     nativeConnection,
+    kill,
     async restart() {
-      const { port, uiPort, pid } = server;
-      process.kill(pid, 'SIGKILL');
-      await server.exited;
+      const { port, uiPort } = server;
+      await kill();
       server = await startTemporalServer({ ...settings, port, uiPort });
     },
     async [Symbol.asyncDispose]() {

@@ -1,16 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { z } from 'zod';
+import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
+import type { deliveryView } from '../../src/api/views/delivery.ts';
 import { ApiClient } from '../../src/cli/api-client.ts';
 import { freePort } from '../../src/demo/free-port.ts';
 import type { GiteaRepository } from '../../src/demo/gitea-site.ts';
+import type { DeliveryState } from '../../src/store/store.ts';
 import { GiteaPerson } from './gitea-person.ts';
 import { startGitea, type TestGitea } from './gitea.ts';
 import { startTestTemporal, type TestTemporal } from './temporal.ts';
 import { until } from './until.ts';
+import { startWebhookRelay } from './webhook-relay.ts';
 
 const root = join(import.meta.dirname, '../..');
 const secret = 'webhook-secret';
@@ -22,8 +27,19 @@ export interface World extends AsyncDisposable {
   readonly dataDirectory: string;
   readonly orchestrator: OrchestratorProcess;
   readonly api: ApiClient;
+  /** @param script body of a POSIX shell script */
+  addAgent(name: string, script: string): Promise<void>;
+  /** Webhook deliveries and what became of them. */
+  deliveries(state?: DeliveryState): Promise<DeliveryView[]>;
   /** A fresh repository whose webhook is the orchestrator's, and alice in it. */
-  repository(): Promise<{ repository: GiteaRepository; alice: GiteaPerson }>;
+  repository(): Promise<Place>;
+}
+
+type DeliveryView = z.infer<typeof deliveryView>;
+
+export interface Place {
+  readonly repository: GiteaRepository;
+  readonly alice: GiteaPerson;
 }
 
 export interface WorldOptions {
@@ -33,6 +49,8 @@ export interface WorldOptions {
   readonly agents?: Readonly<Record<string, string>>;
   /** Temporal keeps its workflows across `temporal.restart()`. */
   readonly persistent?: boolean;
+  /** Deliveries come again until they are taken, where Gitea itself would send each once and lose it. */
+  readonly patientForge?: boolean;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -69,11 +87,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await orchestrator.stop();
     await endBottles(dataDirectory);
   });
-  const api = new ApiClient({
-    url: orchestrator.url,
-    token: (await readFile(join(dataDirectory, 'api-token'), 'utf8')).trim(),
-    tokenSource: 'the data directory',
-  });
+  let webhookUrl = `${orchestrator.url}/webhooks/gitea`;
+  if (options.patientForge === true) {
+    const relay = await startWebhookRelay(webhookUrl);
+    started.use(relay);
+    webhookUrl = relay.url;
+  }
+  const token = (await readFile(join(dataDirectory, 'api-token'), 'utf8')).trim();
+  const api = new ApiClient({ url: orchestrator.url, token, tokenSource: 'the data directory' });
   const running = started.move();
   return {
     temporal,
@@ -81,10 +102,16 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     dataDirectory,
     orchestrator,
     api,
-    async repository() {
-      const repository = await gitea.createRepository({
-        webhook: { url: `${orchestrator.url}/webhooks/gitea`, secret },
+    addAgent: (name, script) => writeAgent(dataDirectory, name, script),
+    async deliveries(state) {
+      const query = state === undefined ? 'limit=1000' : `limit=1000&state=${state}`;
+      const answer = await fetch(`${orchestrator.url}/api/v1/deliveries?${query}`, {
+        headers: { authorization: `Bearer ${token}` },
       });
+      return ((await answer.json()) as { deliveries: DeliveryView[] }).deliveries;
+    },
+    async repository() {
+      const repository = await gitea.createRepository({ webhook: { url: webhookUrl, secret } });
       return { repository, alice: new GiteaPerson(gitea.alice, repository) };
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -115,13 +142,18 @@ export class OrchestratorProcess {
   /** Resolves when it is ready. */
   async start(): Promise<void> {
     this.spawn();
+    await this.answers('/readyz');
+  }
+
+  /** Resolves when `path` answers with 200: `/healthz` once it listens, `/readyz` once it works for Temporal. */
+  async answers(path: '/healthz' | '/readyz'): Promise<void> {
     await until(
-      'the orchestrator to be ready',
+      `the orchestrator to answer at ${path}`,
       async () => {
         if (this.#child?.exitCode !== null) {
           throw new Error(`the orchestrator ended: ${await readFile(this.logFile, 'utf8')}`);
         }
-        const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+        const answer = await fetch(`${this.url}${path}`).catch(() => undefined);
         return answer?.ok;
       },
       60_000,
@@ -158,15 +190,21 @@ async function writeManifests(
   await mkdir(join(directory, 'agents'));
   await mkdir(join(directory, 'bottles'));
   await writeFile(join(directory, 'bottles', 'default.md'), '---\nbackend: local\n---\n');
-  const command = (words: readonly string[]): string =>
-    `---\nprovider: script\nbottle: default\ncommand: ${JSON.stringify(words)}\n---\n`;
-  await writeFile(
-    join(directory, 'agents', 'demo.md'),
-    command(['node', '/opt/bottle/demo-agent.mjs']),
-  );
+  const demo = ['node', '/opt/bottle/demo-agent.mjs'];
+  await writeFile(join(directory, 'agents', 'demo.md'), agentManifest(demo));
   for (const [name, script] of Object.entries(agents)) {
-    await writeFile(join(directory, 'agents', `${name}.md`), command(['sh', '-c', script]));
+    await writeAgent(directory, name, script);
   }
+}
+
+async function writeAgent(directory: string, name: string, script: string): Promise<void> {
+  // The name of the world in its command line tells whose agent a process is.
+  const words = ['sh', '-c', script, `${basename(directory)}-agent`];
+  await writeFile(join(directory, 'agents', `${name}.md`), agentManifest(words));
+}
+
+function agentManifest(command: readonly string[]): string {
+  return `---\nprovider: script\nbottle: default\ncommand: ${JSON.stringify(command)}\n---\n`;
 }
 
 /** Supervisors outlive the orchestrator: a test's must not outlive the test. */
@@ -178,17 +216,44 @@ async function endBottles(dataDirectory: string): Promise<void> {
       // It has ended meanwhile.
     }
   }
+  await until('the bottles to end', async () => (await processesOf(dataDirectory)).length === 0);
 }
 
-/** Pids of the supervisors that live for a data directory. */
-export async function supervisors(dataDirectory: string): Promise<number[]> {
-  const { readdir } = await import('node:fs/promises');
-  const found: number[] = [];
+/** Pids of the supervisors that live for a data directory, or for one of its bottles. */
+export async function supervisors(dataDirectory: string, slug = ''): Promise<number[]> {
+  const found = await processesOf(dataDirectory);
+  return found
+    .filter(({ command }) => command.includes('supervisor.cjs') && command.includes(slug))
+    .map(({ pid }) => pid);
+}
+
+/** All that runs in or for the bottles of a data directory: supervisors, sandboxes, shells of agents. */
+export async function processesOf(
+  dataDirectory: string,
+): Promise<{ pid: number; command: string }[]> {
+  const found: { pid: number; command: string }[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (words.includes(dataDirectory) && words.includes('supervisor')) {
-      found.push(Number(pid));
+    if (words.includes(basename(dataDirectory))) {
+      found.push({ pid: Number(pid), command: words.replaceAll('\0', ' ') });
     }
   }
   return found;
+}
+
+/** What is left of bottles on this machine, besides their archives: nothing, once all are destroyed. */
+export async function leftovers(world: World, slugs: readonly string[]): Promise<string[]> {
+  const { dataDirectory } = world;
+  const state = join(dataDirectory, 'state');
+  const sockets = makeSocketBase(process.getuid?.() ?? 0, undefined);
+  const directories = slugs.flatMap((slug) => [
+    join(state, 'bottles', slug),
+    socketPaths(sockets, dataDirectory, { slug, run: 1 }).root,
+  ]);
+  const uids = await readdir(join(state, 'uids')).catch(() => []);
+  return [
+    ...directories.filter((path) => existsSync(path)),
+    ...uids.map((uid) => `uid ${uid}`),
+    ...(await processesOf(dataDirectory)).map(({ pid, command }) => `${pid} ${command}`),
+  ];
 }

@@ -1,0 +1,113 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { issueWorkflowId } from '../../src/domain/ids.ts';
+import type { IssueRef } from '../../src/domain/issue.ts';
+import { createWorkflowSignals } from '../../src/temporal/issue-client.ts';
+import { createWorkers } from '../../src/temporal/workers.ts';
+import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
+import { retryUpdate, statusQuery } from '../../src/workflows/messages.ts';
+import { ScriptedHost } from '../support/scripted-host.ts';
+import { startTestTemporal, workflowBundle } from '../support/temporal.ts';
+import { until } from '../support/until.ts';
+import { openIssue } from '../support/world-issue.ts';
+import { startWorld } from '../support/world.ts';
+import { toHistoryJson } from './history-json.ts';
+
+/**
+ * Records the histories that `replay.test.ts` replays: `npm run build && node test/histories/record.ts`.
+ * Record anew only when no workflow of the old kind can be open any more: what is here stands for the open ones.
+ */
+await recordStory();
+await recordWatchdogAndRetry();
+
+/** On real parts: an issue, a comment on its pull request, a merge. */
+async function recordStory(): Promise<void> {
+  await using world = await startWorld();
+  const issue = await openIssue(world, await world.repository(), 'demo', {
+    title: 'A greeting',
+    body: 'create hello.txt with "Hello, world".',
+  });
+  const pullRequest = await issue.worked(1);
+  await issue.alice.comment(pullRequest, 'append "and good night" to hello.txt');
+  await issue.worked(2);
+  await issue.alice.merge(pullRequest);
+  await issue.reaches('destroyed', 2);
+  await issue.workflow.result();
+  await save('story', issue.workflow);
+}
+
+/** On a scripted host, whose life goes on as a new execution after few events. */
+async function recordWatchdogAndRetry(): Promise<void> {
+  await using temporal = await startTestTemporal();
+  const host = new ScriptedHost();
+  const workers = await createWorkers({
+    connection: temporal.nativeConnection,
+    namespace: 'default',
+    workflowBundle: await workflowBundle(),
+    forge: host.forge,
+    records: host.records,
+    hostActivities: host.activities,
+    leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
+    hostId: host.hostId,
+    countLiving: async () => host.living(),
+    maxBottles: host.places,
+  });
+  const working = workers.run();
+  const issue: IssueRef = {
+    repository: { forgeHost: 'forge', id: 1, owner: 'acme', name: 'widgets' },
+    number: 1,
+  };
+  const { client } = temporal;
+  const signals = createWorkflowSignals(client, {
+    watchdogTimeoutMs: 1_000,
+    runDeadlineMs: 3_600_000,
+    commentDebounceMs: 100,
+    continueAsNewAfter: 50,
+  });
+  const handle = client.workflow.getHandle<typeof issueWorkflow>(issueWorkflowId(issue));
+  const reaches = (phase: string, run: number) =>
+    until(`run ${run} to be ${phase}`, async () => {
+      const status = await handle.query(statusQuery);
+      return status.phase === phase && status.run === run;
+    });
+
+  await signals.signalWithStart(issue, 'An issue', 'http://forge/1', {
+    signal: 'issue_event',
+    event: { sequence: 1, action: 'opened', sender: 'alice' },
+  });
+  await reaches('frozen', 1);
+  const first = (await handle.describe()).runId;
+  host.lastCheckinAt = () => Date.now();
+  await handle.executeUpdate(retryUpdate, { args: [{ by: 'alice' }] });
+  await reaches('running', 2);
+  await until('a new execution', async () => (await handle.describe()).runId !== first);
+  await until('its watch', () => host.watching === 1);
+  host.run(2).done();
+  await reaches('frozen', 2);
+  await signals.signal(issue, {
+    signal: 'pr_event',
+    event: {
+      sequence: 2,
+      action: 'closed',
+      number: 7,
+      branch: 'bot-bottle/issue-1',
+      merged: true,
+      sender: 'alice',
+    },
+  });
+  const second = (await handle.describe()).runId;
+  await handle.result();
+  await save('watchdog-and-retry', client.workflow.getHandle(handle.workflowId, first));
+  await save('after-continue-as-new', client.workflow.getHandle(handle.workflowId, second));
+  workers.shutdown();
+  await working;
+}
+
+async function save(name: string, handle: WorkflowHandle<typeof issueWorkflow>): Promise<void> {
+  const json = toHistoryJson(await handle.fetchHistory())
+    // Who recorded it is of no concern.
+    .replace(/"(identity|binaryChecksum)": "[^"]*"/g, '"$1": "recorded"');
+  await writeFile(join(import.meta.dirname, `${name}.json`), `${json}\n`);
+  console.log(`recorded ${name}`);
+}
