@@ -80,6 +80,7 @@ async function ensureTemporalServer(
     namespace: temporalNamespace,
     databaseFile: join(directory, 'temporal.db'),
     logFile: join(directory, 'temporal.log'),
+    signal,
   });
 }
 

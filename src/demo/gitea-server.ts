@@ -19,6 +19,8 @@ export interface GiteaServerOptions {
   readonly directory: string;
   /** The one of the last start in this directory unless given, else a free one. */
   readonly port?: number;
+  /** Gives the start up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface GiteaServer {
@@ -62,6 +64,7 @@ export async function startGiteaServer(options: GiteaServerOptions): Promise<Git
     await giveTo(runner, config);
   }
   const adminToken = await ensureAdmin(runner, config, join(directory, 'admin-token'));
+  options.signal?.throwIfAborted();
   const server = await startServerProcess(
     {
       title: 'Gitea',
@@ -71,6 +74,7 @@ export async function startGiteaServer(options: GiteaServerOptions): Promise<Git
       env: runner.env,
       ...userOf(runner),
       logFile: join(directory, 'gitea.log'),
+      signal: options.signal,
     },
     async () => (await fetch(`${url}/api/healthz`)).ok,
   );

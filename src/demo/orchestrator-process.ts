@@ -57,6 +57,7 @@ export async function startOrchestratorProcess(
         COMMENT_DEBOUNCE: '1s',
       },
       logFile,
+      signal,
     },
     async () => (await fetch(`${url}/healthz`)).ok,
   );

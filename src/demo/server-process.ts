@@ -16,6 +16,8 @@ export interface ServerCommand {
   readonly gid?: number;
   /** Appended to. */
   readonly logFile: string;
+  /** Gives the start up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ServerProcess {
@@ -32,7 +34,7 @@ const PROBE_EVERY_MS = 50;
 
 /**
  * Starts a server as our child and waits until `isHealthy` says so (a rejection means not yet). Rejects, with the end of
- * its log, when it ends before that or takes longer than a minute; no process is left then. A terminal's Ctrl-C does not
+ * its log, when it ends before that or takes longer than a minute, and with the signal's reason; no process is left then. A terminal's Ctrl-C does not
  * reach it, and it ends when we die without having stopped it.
  */
 export async function startServerProcess(
@@ -46,6 +48,10 @@ export async function startServerProcess(
   void server.exited.then(() => (ended = true));
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await isHealthy().catch(() => false))) {
+    if (command.signal?.aborted) {
+      await server.stop();
+      throw command.signal.reason;
+    }
     if (ended || performance.now() > deadline) {
       await server.stop();
       const why = ended

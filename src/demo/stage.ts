@@ -66,16 +66,17 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     orAborted(getPrograms(narrator), signal),
   );
   const starting = Promise.allSettled([
-    begin('Temporal', startTemporal(temporalBinary, directory)).then((server) => {
+    begin('Temporal', startTemporal(temporalBinary, directory, signal)).then((server) => {
       narrator.step('Temporal is up', server.uiUrl);
       return server;
     }),
-    begin('Gitea', startGiteaServer({ program: giteaProgram, directory: directory.gitea })).then(
-      (server) => {
-        narrator.step('Gitea is up', server.url);
-        return server;
-      },
-    ),
+    begin(
+      'Gitea',
+      startGiteaServer({ program: giteaProgram, directory: directory.gitea, signal }),
+    ).then((server) => {
+      narrator.step('Gitea is up', server.url);
+      return server;
+    }),
   ]);
   const [temporalStart, giteaStart] = await narrator.during(
     'starting Temporal and Gitea',
@@ -137,11 +138,16 @@ async function getPrograms(narrator: Narrator) {
   return { temporalBinary, giteaProgram };
 }
 
-function startTemporal(binary: string, { path, logs }: DemoDirectory): Promise<TemporalServer> {
+function startTemporal(
+  binary: string,
+  { path, logs }: DemoDirectory,
+  signal: AbortSignal,
+): Promise<TemporalServer> {
   return startTemporalServer({
     binary,
     databaseFile: join(path, 'temporal.db'),
     logFile: join(logs, 'temporal.log'),
+    signal,
   });
 }
 

@@ -29,6 +29,8 @@ export interface TemporalServerOptions {
   readonly searchAttributes?: Readonly<Record<string, SearchAttributeType>>;
   /** Appended to; its folder must exist and be writable. */
   readonly logFile: string;
+  /** Gives the start up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface TemporalServer {
@@ -75,6 +77,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       cwd: workFolder,
       env: { HOME: workFolder },
       logFile: options.logFile,
+      signal: options.signal,
     },
     () => hasNamespace(address, namespace),
   );
