@@ -1,0 +1,127 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { describe, expect, test } from 'vitest';
+import { createForgeActivities } from '../../src/activities/forge.ts';
+import type { ForgeActivities, OpenLifeInput } from '../../src/activities/inputs.ts';
+import { ForgeUnavailableError } from '../../src/domain/errors.ts';
+import { bottleSlug, issueWorkflowId } from '../../src/domain/ids.ts';
+import { MemoryForge } from '../../src/forges/memory/memory-forge.ts';
+import { MemorySite } from '../../src/forges/memory/memory-site.ts';
+import { freshStore } from '../store/fresh-store.ts';
+
+/** An issue that is a target, and the activities as a worker runs them. */
+async function aTarget() {
+  const site = new MemorySite();
+  site.addOrg('bot-bottle', 'bot');
+  const repository = site.addRepository('acme', 'widgets');
+  site.grant(repository, 'bot', 'write');
+  const alice = site.person('alice', repository);
+  const number = alice.openIssue({
+    title: 'Work',
+    labels: ['bot-bottle:demo'],
+    assignees: ['bot'],
+  });
+  const forge = new MemoryForge(site, 'bot');
+  const store = await freshStore();
+  await store.repositories.see(repository);
+  const activities = createForgeActivities({
+    forge,
+    store,
+    org: 'bot-bottle',
+    hostId: 'host',
+    lookAt: () => 'look',
+    catalogue: {
+      names: async () => ({
+        agents: new Map([['demo', { bottle: 'default' }]]),
+        bottles: new Set(['default']),
+      }),
+      backendOf: async () => 'local',
+      plan: () => Promise.reject(new Error('nothing is launched here')),
+    },
+  });
+  const issue = { repository, number };
+  const workflowId = issueWorkflowId(issue);
+  const run = <Input, Output>(activity: (input: Input) => Promise<Output>, input: Input) =>
+    new MockActivityEnvironment().run(activity, input) as Promise<Output>;
+  const open = (executionId: string, asked: Partial<OpenLifeInput> = {}) =>
+    run(activities.openLife, {
+      issue,
+      workflowId,
+      executionId,
+      slug: bottleSlug(issue, workflowId, executionId),
+      cause: 'target',
+      lastSequence: 1,
+      follows: false,
+      ...asked,
+    });
+  const checkTarget = () => run(activities.checkTarget, { issue, closedCounts: false });
+  const report = (input: Parameters<ForgeActivities['reportLaunchFailure']>[0]) =>
+    run(activities.reportLaunchFailure, input);
+  return { alice, checkTarget, forge, issue, number, open, report, repository, store };
+}
+
+/** The first life has ended; events up to 5 were handled. */
+async function aFinishedTarget() {
+  const target = await aTarget();
+  await target.open('first');
+  await target.store.issues.update(target.issue, { phase: 'destroyed', lastSequence: 5 });
+  return target;
+}
+
+describe('openLife', () => {
+  test('begins a life once for one execution', async () => {
+    const { open } = await aTarget();
+    const first = await open('first');
+    expect(first).toMatchObject({ verdict: 'target', life: { number: 1, agent: 'demo' } });
+    expect(await open('first')).toEqual(first);
+  });
+
+  test('begins none for an event that an earlier life has handled', async () => {
+    const { open } = await aFinishedTarget();
+    expect(await open('late', { cause: 'reopened', lastSequence: 5 })).toMatchObject({
+      verdict: 'not-now',
+    });
+    expect(await open('new', { cause: 'reopened', lastSequence: 6 })).toMatchObject({
+      verdict: 'target',
+      life: { number: 2 },
+    });
+  });
+
+  test('begins the one that the life before asks for, though that has recorded the event as handled', async () => {
+    const { open } = await aFinishedTarget();
+    expect(
+      await open('second', { cause: 'reopened', lastSequence: 5, follows: true }),
+    ).toMatchObject({ verdict: 'target', life: { number: 2 } });
+  });
+
+  test('begins none after the end for a label that never was away, and one for a label that is back', async () => {
+    const { alice, checkTarget, number, open } = await aFinishedTarget();
+    expect(await open('edited', { lastSequence: 6 })).toMatchObject({ verdict: 'not-now' });
+    alice.setLabels(number, []);
+    expect(await open('away', { lastSequence: 7 })).toMatchObject({ verdict: 'not-now' });
+    alice.setLabels(number, ['bot-bottle:demo']);
+    expect(await open('back', { lastSequence: 8 })).toMatchObject({ verdict: 'target' });
+    expect(await checkTarget()).toEqual({ targeted: true });
+  });
+
+  test('tells once what is wrong with the labels, however often it is asked', async () => {
+    const { alice, forge, number, open, repository } = await aTarget();
+    alice.setLabels(number, ['bot-bottle:demo', 'bot-bottle:other']);
+    await open('first');
+    await open('second', { lastSequence: 2 });
+    expect(await forge.listComments(repository, number)).toHaveLength(1);
+  });
+});
+
+describe('a report', () => {
+  test('whose answer was lost is found again, not repeated', async () => {
+    const { forge, issue, number, open, report, repository } = await aTarget();
+    const opened = await open('first');
+    const slug = opened.verdict === 'target' ? opened.life.slug : '';
+    const input = { issue, slug, run: 1, pullRequest: undefined, reason: 'no disk' };
+    forge.failNext('createComment', new ForgeUnavailableError('the line is dead'), 'after');
+    await expect(report(input)).rejects.toThrow('the line is dead');
+    await report(input);
+    await report(input);
+    expect(await forge.listComments(repository, number)).toHaveLength(1);
+  });
+});
