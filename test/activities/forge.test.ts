@@ -41,7 +41,7 @@ async function aTarget() {
   const issue = { repository, number };
   const workflowId = issueWorkflowId(issue);
   const run = <Input, Output>(activity: (input: Input) => Promise<Output>, input: Input) =>
-    new MockActivityEnvironment().run(activity, input) as Promise<Output>;
+    new MockActivityEnvironment().run<[Input], Output, typeof activity>(activity, input);
   const open = (executionId: string, asked: Partial<OpenLifeInput> = {}) =>
     run(activities.openLife, {
       issue,
