@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, Context, log } from '@temporalio/activity';
 import type { Catalogue } from '../agents/catalogue.ts';
 import type { BottleHost, ForgeCredentials, RunKey, RunObserver } from '../bottles/host.ts';
 import { HostFullError } from '../domain/errors.ts';
@@ -10,9 +10,10 @@ import type { RunEnd } from '../domain/run.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
 import type { SignalDone } from '../workflows/messages.ts';
-import { currentRepository } from './current-names.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { HostActivities, LaunchInput, RunInput } from './inputs.ts';
+import type { Places } from './places.ts';
+import { inRepository } from './repository.ts';
 
 export interface HostActivityPorts {
   readonly host: BottleHost;
@@ -20,36 +21,28 @@ export interface HostActivityPorts {
   readonly store: Store;
   readonly catalogue: Catalogue;
   readonly credentials: () => Promise<ForgeCredentials>;
-  /** Supervisors that may live on this host at once. */
-  readonly maxBottles: number;
+  readonly places: Places;
   /** Sends Temporal's signal `signal_done`; a workflow that is gone is no error. */
   readonly signalDone: (workflowId: string, done: SignalDone) => Promise<void>;
 }
 
 /** What the machine that has the bottle does. */
 export function createHostActivities(ports: HostActivityPorts): HostActivities {
-  const { host, forge, store, catalogue, credentials, maxBottles, signalDone } = ports;
-  /** Launches of this process that have not begun an agent yet: they will take places that the disk does not show. */
-  let launching = 0;
+  const { host, forge, store, catalogue, credentials, places, signalDone } = ports;
 
   return {
     async launchBottle(input) {
       const run = { slug: input.life.slug, run: input.run };
-      const known = (await host.probe(run)).state !== 'absent';
-      // The slots of the launch queue keep the limit; reservations of an idle poller can be one too many.
-      if (!known && (await host.countLiving()) + launching >= maxBottles) {
+      // The slots of the launch queue keep the limit; one reserved by an idle poller can be one too many.
+      const launched = await withHeartbeat(() => places.launch(run.slug, () => launch(input, run)));
+      if (launched === 'full') {
         throw ApplicationFailure.create({
           type: HostFullError.name,
-          message: `all ${maxBottles} places are taken`,
+          message: `all ${places.limit} places are taken`,
           nextRetryDelay: '250 milliseconds',
         });
       }
-      launching++;
-      try {
-        return await withHeartbeat(() => launch(input, run));
-      } finally {
-        launching--;
-      }
+      return launched;
     },
 
     async watchBottle(input) {
@@ -138,7 +131,6 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       attention: null,
     });
     return {
-      startedAt: at,
       readUpTo: prepared.readUpTo,
       promptDigest: digest(prepared.prompt),
     };
@@ -159,8 +151,9 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       return { prompt: stored, readUpTo: newest(await store.comments.takenBy(run.slug, run.run)) };
     }
     const taken = await store.comments.takeUnread(issue, run.slug, run.run);
-    const repository = await currentRepository(store, issue);
-    const comments = await quote(taken, (number) => forge.listComments(repository, number));
+    const comments = await inRepository(ports, issue, (repository) =>
+      quote(taken, (number) => forge.listComments(repository, number)),
+    );
     const prompt = input.resumes
       ? resumePrompt({
           issueNumber: issue.number,
@@ -169,7 +162,9 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
           comments,
         })
       : startPrompt({
-          issue: await forge.readIssue(repository, issue.number),
+          issue: await inRepository(ports, issue, (repository) =>
+            forge.readIssue(repository, issue.number),
+          ),
           standingPrompt,
           branch: life.branch,
           comments,
@@ -197,7 +192,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     let checkinStored = 0;
     const observer: RunObserver & { pullRequestNumber?: number } = {
       lastSequence: await store.operations.lastSequence(slug, run),
-      operation: (operation) => store.operations.append(slug, run, [operation]),
+      operations: (batch) => store.operations.append(slug, run, batch),
       async pullRequest(number) {
         observer.pullRequestNumber = number;
         await store.issues.update(issue, { prNumber: number });
@@ -215,7 +210,9 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       checkin(at) {
         if (at - checkinStored >= checkinIntervalMs) {
           checkinStored = at;
-          void store.issues.update(issue, { lastCheckinAt: at });
+          store.issues
+            .update(issue, { lastCheckinAt: at })
+            .catch((error: unknown) => log.warn('a check-in was not recorded', { error }));
         }
       },
     };

@@ -128,7 +128,8 @@ export interface Launched {
 export interface RunObserver {
   /** The sequence number of the last operation recorded; the watch begins after it. */
   readonly lastSequence: number;
-  operation(operation: Operation): Promise<void>;
+  /** All that were read since the call before, at least one, without a gap: record them in one transaction. */
+  operations(batch: readonly Operation[]): Promise<void>;
   pullRequest(number: number): Promise<void>;
   done(done: Done): Promise<void>;
   /** A check-in was seen; at most once a second. Epoch milliseconds. */

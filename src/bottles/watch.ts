@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Operation } from '../domain/operation.ts';
 import type { RunEnd } from '../domain/run.ts';
-import { followJournal } from '../journal/reader.ts';
+import { followJournalInBatches } from '../journal/reader.ts';
 import { ControlClient, ControlError } from './control-client.ts';
 import { type HostContext, runPathsOf, socketsOf } from './host-context.ts';
 import type { ForgeCredentials, RunKey, RunObserver } from './host.ts';
@@ -28,27 +28,34 @@ export async function watchRun(
   ]);
   try {
     const operations = new OrderedOperations(observer);
-    for await (const entry of followJournal(journal, signal)) {
-      switch (entry.type) {
-        case 'operation':
-          await operations.add(entry.operation);
-          break;
-        case 'pull-request':
-          await observer.pullRequest(entry.number);
-          break;
-        case 'done':
-          await observer.done(entry.done);
-          break;
-        case 'ended':
-          return entry.end;
-        // Of no concern to the observer, as is what a newer supervisor may write.
-        case 'claimed':
-        case 'agent-starting':
-        case 'agent-started':
-        case 'launch-failed':
-        case 'operation-started':
-          break;
+    for await (const entries of followJournalInBatches(journal, signal)) {
+      for (const entry of entries) {
+        signal.throwIfAborted();
+        switch (entry.type) {
+          case 'operation':
+            operations.add(entry.operation);
+            break;
+          case 'pull-request':
+            await operations.handOver();
+            await observer.pullRequest(entry.number);
+            break;
+          case 'done':
+            await operations.handOver();
+            await observer.done(entry.done);
+            break;
+          case 'ended':
+            await operations.handOver();
+            return entry.end;
+          // Of no concern to the observer, as is what a newer supervisor may write.
+          case 'claimed':
+          case 'agent-starting':
+          case 'agent-started':
+          case 'launch-failed':
+          case 'operation-started':
+            break;
+        }
       }
+      await operations.handOver();
     }
     throw signal.reason;
   } finally {
@@ -57,10 +64,11 @@ export async function watchRun(
   }
 }
 
-/** Gives operations on in the order of their numbers: in the journal a quick one may stand before a slow one. */
+/** Puts operations in the order of their numbers: in the journal a quick one may stand before a slow one. */
 class OrderedOperations {
   readonly #observer: RunObserver;
   readonly #early = new Map<number, Operation>();
+  #ready: Operation[] = [];
   #last: number;
 
   constructor(observer: RunObserver) {
@@ -68,12 +76,21 @@ class OrderedOperations {
     this.#last = observer.lastSequence;
   }
 
-  async add(operation: Operation): Promise<void> {
+  add(operation: Operation): void {
+    // Handed over before, by this watch or by one before it.
+    if (operation.sequence <= this.#last) return;
     this.#early.set(operation.sequence, operation);
     for (let next; (next = this.#early.get(this.#last + 1)) !== undefined; this.#last++) {
-      await this.#observer.operation(next);
       this.#early.delete(next.sequence);
+      this.#ready.push(next);
     }
+  }
+
+  /** Gives on what has no gap before it. */
+  async handOver(): Promise<void> {
+    const batch = this.#ready;
+    this.#ready = [];
+    if (batch.length > 0) await this.#observer.operations(batch);
   }
 }
 

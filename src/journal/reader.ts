@@ -51,21 +51,33 @@ export function parseJournal(bytes: Buffer): Journal {
 }
 
 /**
- * Gives each entry as it is written, beginning at byte `offset`, which must be the start of a line. Waits for a journal
- * that is not there yet. Ends after the first `ended` entry, or when `signal` aborts.
+ * Gives each entry as it is written. Waits for a journal that is not there yet. Ends after the first `ended` entry, or
+ * when `signal` aborts.
  */
 export async function* followJournal(
   path: string,
   signal: AbortSignal,
-  offset = 0,
 ): AsyncGenerator<JournalEntry> {
+  for await (const entries of followJournalInBatches(path, signal)) {
+    for (const entry of entries) {
+      if (signal.aborted) return;
+      yield entry;
+    }
+  }
+}
+
+/** As `followJournal`, but gives at once all entries that one read of the file brought: never none. */
+export async function* followJournalInBatches(
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly JournalEntry[]> {
   const file = await openWhenThere(path, signal);
   if (file === undefined) return;
   try {
     using changes = new PathWatch(path, pollMs);
     const buffer = Buffer.alloc(readBytes);
     let torn: Buffer = Buffer.alloc(0);
-    let position = offset;
+    let position = 0;
     while (!signal.aborted) {
       const { bytesRead } = await file.read(buffer, 0, readBytes, position);
       if (bytesRead === 0) {
@@ -79,11 +91,10 @@ export async function* followJournal(
       const bytes = Buffer.concat([torn, buffer.subarray(0, bytesRead)]);
       const validBytes = bytes.lastIndexOf(0x0a) + 1;
       torn = bytes.subarray(validBytes);
-      for (const entry of parseLines(bytes.subarray(0, validBytes))) {
-        if (signal.aborted) return;
-        yield entry;
-        if (entry.type === 'ended') return;
-      }
+      const entries = parseLines(bytes.subarray(0, validBytes));
+      const ended = entries.findIndex(({ type }) => type === 'ended');
+      if (entries.length > 0) yield ended === -1 ? entries : entries.slice(0, ended + 1);
+      if (ended !== -1) return;
     }
   } finally {
     await file.close();

@@ -155,7 +155,7 @@ export class HostFixture {
 /** Keeps what a watch tells. */
 export class Recorder implements RunObserver {
   readonly lastSequence: number;
-  readonly operations: Operation[] = [];
+  readonly batches: (readonly Operation[])[] = [];
   readonly dones: Done[] = [];
   readonly pullRequests: number[] = [];
   readonly checkins: number[] = [];
@@ -164,8 +164,12 @@ export class Recorder implements RunObserver {
     this.lastSequence = lastSequence;
   }
 
-  async operation(operation: Operation): Promise<void> {
-    this.operations.push(operation);
+  get recorded(): Operation[] {
+    return this.batches.flat();
+  }
+
+  async operations(batch: readonly Operation[]): Promise<void> {
+    this.batches.push(batch);
   }
 
   async pullRequest(number: number): Promise<void> {

@@ -66,7 +66,7 @@ describe('a run', () => {
     const done = { status: 'success', summary: 'all well' };
     expect(end).toMatchObject({ outcome: 'done', done });
     expect(recorder.dones).toEqual([done]);
-    expect(recorder.operations).toMatchObject([
+    expect(recorder.recorded).toMatchObject([
       { sequence: 1, operation: 'signal_done', outcome: 'ok' },
     ]);
   });
@@ -263,11 +263,11 @@ describe('the orchestrator dies', () => {
       const watching = fixture.anotherHost().watch(request, credentials, recorder, detach.signal);
       const end = await Promise.race([
         watching,
-        until('a few more', () => recorder.operations.length >= 4).catch(() => undefined),
+        until('a few more', () => recorder.recorded.length >= 4).catch(() => undefined),
       ]);
       detach.abort();
       await watching.catch(() => {});
-      seen.push(...recorder.operations.map(({ sequence }) => sequence));
+      seen.push(...recorder.recorded.map(({ sequence }) => sequence));
       if (typeof end === 'object') break;
     }
 
