@@ -73,7 +73,7 @@ function loadDevConfig(options: LoadOptions): Config {
   } catch (error) {
     throw error instanceof ConfigError
       ? new ConfigError(
-          `${error.message}\nTo see it all at work without a forge of your own: orchestrator demo`,
+          `${error.message}\nTo see it all at work without a forge of your own: orchestrator demo (from a checkout: ./temporal-dev.sh demo)`,
         )
       : error;
   }

@@ -4,13 +4,16 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
 import { answersAsTemporal } from '../../src/demo/temporal-server.ts';
 import { startTestTemporal } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 import { startCommand } from './command.ts';
 import { descendantsOf, isRunning } from './processes.ts';
+
+// A busy machine may need longer than other tests do.
+vi.setConfig({ testTimeout: 240_000 });
 
 /** Settings of an orchestrator whose forge is away. */
 async function settings(temporalAddress: string) {

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { supervisors } from '../support/world.ts';
 import { until } from '../support/until.ts';
 import { startCommand, type Command } from './command.ts';
 import { descendantsOf, isRunning } from './processes.ts';
+
+// A busy machine may need longer than other tests do.
+vi.setConfig({ testTimeout: 240_000 });
 
 /** Where a demo's servers run, once the orchestrator is up, and their pids. */
 async function lookAt(demo: Command): Promise<{ directory: string; pids: number[] }> {
