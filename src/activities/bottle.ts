@@ -54,7 +54,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       try {
         const end = await withHeartbeat(async () =>
           Promise.race([
-            host.watch({ slug, run }, await credentials(), observer, signal),
+            host.watch({ slug, run }, credentials, observer, signal),
             // A dead supervisor seals nothing: whoever notices does.
             sealWhenDead({ slug, run }, signal),
           ]),

@@ -29,15 +29,16 @@ export interface BottleHost {
   ): Promise<Launched>;
 
   /**
-   * Follows a run from `after` (the sequence number of the last operation known) to its sealed journal, giving each
-   * entry to `observer` in order and awaiting it. Pushes the credentials to the supervisor at attach.
+   * Follows a run from `observer.lastSequence` to its sealed journal, giving each entry to `observer` in order and
+   * awaiting it. Asks for the credentials and pushes them to the supervisor at each attach; while they cannot be had it
+   * follows the journal all the same.
    * Resolves with the end. A supervisor that dies without sealing: resolves never; the probe finds it dead and
    * `stop` seals it, which this call then sees.
    * @param signal detaches; what runs keeps running
    */
   watch(
     run: RunKey,
-    credentials: ForgeCredentials,
+    credentials: () => Promise<ForgeCredentials>,
     observer: RunObserver,
     signal: AbortSignal,
   ): Promise<RunEnd>;

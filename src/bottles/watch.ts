@@ -9,13 +9,14 @@ import type { ForgeCredentials, RunKey, RunObserver } from './host.ts';
 import { readRunState } from './run-state.ts';
 
 const attachRetryMs = 500;
+const credentialsRetryMs = 2_000;
 const checkinPollMs = 1_000;
 
 /** `BottleHost.watch`. */
 export async function watchRun(
   host: HostContext,
   run: RunKey,
-  credentials: ForgeCredentials,
+  credentials: () => Promise<ForgeCredentials>,
   observer: RunObserver,
   signal: AbortSignal,
 ): Promise<RunEnd> {
@@ -98,27 +99,30 @@ class OrderedOperations {
 async function stayAttached(
   host: HostContext,
   run: RunKey,
-  credentials: ForgeCredentials,
+  credentials: () => Promise<ForgeCredentials>,
   signal: AbortSignal,
 ): Promise<void> {
   const aborted = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
   while (!signal.aborted) {
-    const found = await readRunState(runPathsOf(host, run).journal);
-    if (found.state === 'alive') {
-      try {
+    try {
+      const found = await readRunState(runPathsOf(host, run).journal);
+      if (found.state === 'alive') {
+        const pushed = await Promise.race([credentials(), aborted]);
+        if (pushed === undefined) return;
         using control = await ControlClient.connect(
           socketsOf(host, run).control,
           found.supervisor.nonce,
         );
-        await control.send({ type: 'attach', credentials });
+        await control.send({ type: 'attach', credentials: pushed });
         await Promise.race([control.closed, aborted]);
-      } catch (error) {
-        if (!(error instanceof ControlError)) throw error;
       }
+      await pause(attachRetryMs, signal);
+    } catch (error) {
+      // A supervisor that does not listen, or a forge that does not say who we are: neither ends the watch.
+      await pause(error instanceof ControlError ? attachRetryMs : credentialsRetryMs, signal);
     }
-    await pause(attachRetryMs, signal);
   }
 }
 

@@ -25,6 +25,8 @@ export const credentials: ForgeCredentials = {
   token: 'a-secret-token',
 };
 
+export const giveCredentials = async (): Promise<ForgeCredentials> => credentials;
+
 export const never = new AbortController().signal;
 
 /** A host on a data directory of its own, with a repository to clone from. */
@@ -118,7 +120,7 @@ export class HostFixture {
   /** Launches and waits for the end. */
   async run(request: LaunchRequest): Promise<RunEnd> {
     await this.host.launch(request, credentials, never);
-    return await this.host.watch(request, credentials, new Recorder(), never);
+    return await this.host.watch(request, giveCredentials, new Recorder(), never);
   }
 
   async output(request: LaunchRequest): Promise<string> {

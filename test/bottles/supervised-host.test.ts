@@ -7,7 +7,7 @@ import type { LaunchRequest } from '../../src/bottles/host.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { until } from '../support/until.ts';
-import { credentials, HostFixture, never, Recorder } from './host-fixture.ts';
+import { credentials, giveCredentials, HostFixture, never, Recorder } from './host-fixture.ts';
 
 let fixture: HostFixture;
 
@@ -22,6 +22,8 @@ afterAll(async () => {
 /** Calls the sidecar from inside a bottle. */
 const signalDone = `curl -sS --unix-socket /run/bottle/sidecar.sock -H 'content-type: application/json' \
   -d '{"jsonrpc":"2.0","id":1,"method":"signal_done","params":{"status":"success","summary":"all well"}}' http://door/rpc`;
+
+const nonsense = `curl -sS --unix-socket /run/bottle/sidecar.sock -d '{"jsonrpc":"2.0","id":1,"method":"nonsense"}' http://door/rpc`;
 
 function journalOf(request: LaunchRequest): string {
   return runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, request.run).journal;
@@ -61,7 +63,7 @@ describe('a run', () => {
     const request = fixture.request(`${signalDone}; sleep 1000`);
     const recorder = new Recorder();
     await fixture.host.launch(request, credentials, never);
-    const end = await fixture.host.watch(request, credentials, recorder, never);
+    const end = await fixture.host.watch(request, giveCredentials, recorder, never);
 
     const done = { status: 'success', summary: 'all well' };
     expect(end).toMatchObject({ outcome: 'done', done });
@@ -166,7 +168,7 @@ describe('stop', () => {
     const request = fixture.request('echo ready; sleep 1000');
     await fixture.host.launch(request, credentials, never);
     await printed(request, 'ready');
-    const watching = fixture.host.watch(request, credentials, new Recorder(), never);
+    const watching = fixture.host.watch(request, giveCredentials, new Recorder(), never);
     process.kill(await supervisorOf(request), 'SIGKILL');
     await until(
       'the probe finds it dead',
@@ -209,7 +211,7 @@ describe('stop', () => {
     await printed(request, 'ready');
     process.kill(await supervisorOf(request), 'SIGHUP');
     process.kill(await supervisorOf(request), 'SIGTERM');
-    const end = await fixture.host.watch(request, credentials, new Recorder(), never);
+    const end = await fixture.host.watch(request, giveCredentials, new Recorder(), never);
 
     expect(end).toMatchObject({ outcome: 'lost', reason: 'the supervisor was asked to terminate' });
   });
@@ -249,18 +251,16 @@ describe('kill -9 of the supervisor during the launch', () => {
 
 describe('the orchestrator dies', () => {
   test('the next one watches on: each operation once, in order, and the end', async () => {
-    const script = Array.from(
-      { length: 20 },
-      () =>
-        `curl -sS --unix-socket /run/bottle/sidecar.sock -d '{"jsonrpc":"2.0","id":1,"method":"nonsense"}' http://door/rpc; sleep 0.05`,
-    ).join('\n');
+    const script = Array.from({ length: 20 }, () => `${nonsense}; sleep 0.05`).join('\n');
     const request = fixture.request(script);
     await fixture.host.launch(request, credentials, never);
     const seen: number[] = [];
     for (;;) {
       const recorder = new Recorder(seen.at(-1) ?? 0);
       const detach = new AbortController();
-      const watching = fixture.anotherHost().watch(request, credentials, recorder, detach.signal);
+      const watching = fixture
+        .anotherHost()
+        .watch(request, giveCredentials, recorder, detach.signal);
       const end = await Promise.race([
         watching,
         until('a few more', () => recorder.recorded.length >= 4).catch(() => undefined),
@@ -272,6 +272,23 @@ describe('the orchestrator dies', () => {
     }
 
     expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  });
+
+  test('a watch relays the journal while the credentials cannot be had, and asks for them again', async () => {
+    const request = fixture.request(`${nonsense}; sleep 1000`);
+    await fixture.host.launch(request, credentials, never);
+    let asked = 0;
+    const recorder = new Recorder();
+    const ask = async () => {
+      await until('an operation', () => recorder.recorded.length === 1);
+      if (++asked === 1) throw new Error('the forge is down');
+      return credentials;
+    };
+    const watching = fixture.host.watch(request, ask, recorder, never);
+    await until('the second try', () => asked === 2);
+    await fixture.host.stop(request, 'cancelled');
+
+    expect(await watching).toMatchObject({ outcome: 'cancelled' });
   });
 
   test('a launch that is cut off is gone on with by the next, and the agent starts once', async () => {

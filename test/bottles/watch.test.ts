@@ -8,7 +8,7 @@ import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { JournalEntry } from '../../src/journal/format.ts';
 import { until } from '../support/until.ts';
-import { credentials, never, Recorder } from './host-fixture.ts';
+import { giveCredentials, never, Recorder } from './host-fixture.ts';
 
 const run = { slug: 'site-1-00000000', run: 1 };
 const ended: JournalEntry = { type: 'ended', end: { outcome: 'exited', endedAt: 9 } };
@@ -59,7 +59,7 @@ describe('a watch', () => {
   test('hands over what was written before it came in few batches, in order', async () => {
     await writeFile(journal, lines([...numbers(1, 1_000).map(operation), ended]));
     const recorder = new Recorder();
-    const end = await host.watch(run, credentials, recorder, never);
+    const end = await host.watch(run, giveCredentials, recorder, never);
 
     expect(end.outcome).toBe('exited');
     expect(recorder.recorded.map(({ sequence }) => sequence)).toEqual(numbers(1, 1_000));
@@ -69,7 +69,7 @@ describe('a watch', () => {
   test('hands a quick operation over after the slow one before it', async () => {
     await writeFile(journal, lines([operation(2), operation(3)]));
     const recorder = new Recorder();
-    const watching = host.watch(run, credentials, recorder, never);
+    const watching = host.watch(run, giveCredentials, recorder, never);
     await appendFile(journal, lines([operation(1)]));
     await until('all three', () => recorder.recorded.length === 3);
     await appendFile(journal, lines([ended]));
@@ -81,7 +81,7 @@ describe('a watch', () => {
   test('goes on after what is recorded already', async () => {
     await writeFile(journal, lines([...numbers(1, 10).map(operation), ended]));
     const recorder = new Recorder(7);
-    await host.watch(run, credentials, recorder, never);
+    await host.watch(run, giveCredentials, recorder, never);
 
     expect(recorder.recorded.map(({ sequence }) => sequence)).toEqual([8, 9, 10]);
   });
@@ -101,7 +101,7 @@ describe('a watch', () => {
         told.push('done');
       }
     })();
-    await host.watch(run, credentials, recorder, never);
+    await host.watch(run, giveCredentials, recorder, never);
 
     expect(told).toEqual(['1', '2', 'done', '3']);
   });

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import { readJournal } from '../../src/journal/reader.ts';
-import { credentials, HostFixture, never, Recorder } from '../bottles/host-fixture.ts';
+import {
+  credentials,
+  giveCredentials,
+  HostFixture,
+  never,
+  Recorder,
+} from '../bottles/host-fixture.ts';
 import { until } from '../support/until.ts';
 
 const MiB = 1024 * 1024;
@@ -59,7 +65,7 @@ describe('a supervisor', () => {
       try {
         const request = fixture.request('echo ready; cat /dev/zero > fill; while :; do yes; done');
         await fixture.host.launch(request, credentials, never);
-        const end = await fixture.host.watch(request, credentials, new Recorder(), never);
+        const end = await fixture.host.watch(request, giveCredentials, new Recorder(), never);
 
         expect(end).toMatchObject({ outcome: 'lost', reason: expect.stringContaining('full') });
         await fixture.host.destroy(request.slug);
