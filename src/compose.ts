@@ -5,7 +5,9 @@ import type { Logger } from 'pino';
 import { createHostActivities } from './activities/bottle.ts';
 import { createForgeActivities } from './activities/forge.ts';
 import { createLeftoverActivities } from './activities/leftovers.ts';
+import { Places } from './activities/places.ts';
 import { createRecordActivities } from './activities/records.ts';
+import { createReportActivities } from './activities/reports.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
 import { ensureApiToken } from './api/api-token.ts';
 import type { HealthCheck } from './api/health-check.ts';
@@ -82,6 +84,7 @@ export async function startOrchestrator(
     runtimeDirectory: await installRuntime(dataDirectory, built.runtimeDirectory),
     backends: new Map(usable.usable ? [[backend.name, backend]] : []),
   });
+  const places = new Places(host, config.maxBottles);
   const catalogue = createManifestCatalogue({
     directory: dataDirectory,
     promptFile: inside.prompt,
@@ -110,21 +113,16 @@ export async function startOrchestrator(
     try {
       await ensureSearchAttributes(connection, namespace);
       await ensureLeftoversSchedule(client, hostId, leftoversEveryMs);
+      // Not before: Temporal refuses a workflow with an attribute that it does not know.
+      inbox.start();
       workers = await createWorkers({
         connection: native,
         namespace,
         workflowBundle: { codePath: built.workflowBundle },
         hostId,
-        countLiving: () => host.countLiving(),
-        maxBottles: config.maxBottles,
-        forge: createForgeActivities({
-          forge,
-          store,
-          catalogue,
-          hostId,
-          org: config.forge.org,
-          lookAt,
-        }),
+        places,
+        forge: createForgeActivities({ forge, store, catalogue, hostId, org: config.forge.org }),
+        reports: createReportActivities({ forge, store, lookAt }),
         records: createRecordActivities(store),
         hostActivities: createHostActivities({
           host,
@@ -132,7 +130,7 @@ export async function startOrchestrator(
           store,
           catalogue,
           credentials,
-          maxBottles: config.maxBottles,
+          places,
           signalDone: createDoneSignal(client),
         }),
         leftovers: createLeftoverActivities({ host, store, lookUp: createWorkflowLookup(client) }),
@@ -150,10 +148,11 @@ export async function startOrchestrator(
     }
   });
   started.defer(() => working.stop());
+  started.defer(() => inbox.stop());
 
   const server = await buildServer({
     store,
-    commands: createIssueCommands(client, settings),
+    commands: createIssueCommands(client, settings, (issue) => store.issues.read(issue)),
     bottles: host,
     checks: [
       temporalCheck(connection, namespace),
@@ -172,8 +171,6 @@ export async function startOrchestrator(
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });
-  inbox.start();
-  started.defer(() => inbox.stop());
   started.defer(() => server.close());
 
   const running = started.move();
@@ -237,7 +234,13 @@ function lookAt(issue: IssueRef): string {
 function installTemporalLogger(logger: Logger): void {
   const child = logger.child({ part: 'temporal' });
   Runtime.install({
+    // Who is told to stop decides the order: the workers drain while HTTP is closed already.
+    shutdownSignals: [],
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      if (message.startsWith('No workflows registered')) {
+        // Meant so: the host queues have activities only.
+        return;
+      }
       const method = {
         TRACE: 'trace',
         DEBUG: 'debug',

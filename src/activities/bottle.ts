@@ -197,6 +197,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
         observer.pullRequestNumber = number;
         await store.issues.update(issue, { prNumber: number });
       },
+      comment: (id) => store.comments.recordOwn(issue.repository.id, id),
       async done({ status, summary }) {
         await store.runs.done(slug, run, status, summary);
         if (workflowExecution !== undefined) {

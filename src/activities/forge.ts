@@ -1,19 +1,17 @@
 import { createHash } from 'node:crypto';
-import { log } from '@temporalio/activity';
 import { ForgeNotFoundError } from '../domain/errors.ts';
 import { bottleBranch } from '../domain/ids.ts';
-import { formatIssue, type Issue, type IssueRef, type RepositoryRef } from '../domain/issue.ts';
-import type { MarkerKey } from '../domain/marker.ts';
-import { launchFailureReport, runReport, targetProblemReport } from '../domain/reports.ts';
+import { formatIssue, type Issue, type IssueRef } from '../domain/issue.ts';
+import { targetProblemReport } from '../domain/reports.ts';
 import { judgeTarget, type Targeting } from '../domain/targeting.ts';
 import type { Catalogue } from '../agents/catalogue.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { IssueRecord, Store } from '../store/store.ts';
 import type { Life } from '../workflows/issue-state.ts';
-import { currentRepository } from './current-names.ts';
 import { heartbeating } from './heartbeat.ts';
 import type { ForgeActivities, OpenLifeInput, OpenLifeOutput } from './inputs.ts';
 import { postOnce } from './post-once.ts';
+import { inRepository } from './repository.ts';
 
 export interface ForgeActivityPorts {
   readonly forge: Forge;
@@ -21,13 +19,11 @@ export interface ForgeActivityPorts {
   readonly catalogue: Catalogue;
   readonly org: string;
   readonly hostId: string;
-  /** Tells a person how to look at an issue: a link or a command. */
-  readonly lookAt: (issue: IssueRef) => string;
 }
 
-/** What the orchestrator asks of and tells the forge in its own name. */
+/** What the orchestrator asks of the forge in its own name. */
 export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivities {
-  const { forge, store, catalogue, org, hostId, lookAt } = ports;
+  const { forge, store, catalogue, org, hostId } = ports;
 
   return heartbeating<ForgeActivities>({
     async openLife(input) {
@@ -47,8 +43,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
     },
 
     async checkTarget({ issue, closedCounts }) {
-      const repository = await currentRepository(store, issue);
-      const found = await readIssue(repository, issue.number);
+      const found = await readIssue(issue);
       if (found === undefined) {
         return { targeted: false };
       }
@@ -59,31 +54,6 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
         : store.issues.markUntargeted(issue, Date.now()));
       return { targeted };
     },
-
-    async reportRun({ issue, slug, run, pullRequest }) {
-      const record = await store.runs.read(slug, run);
-      if (record?.outcome === undefined) {
-        log.warn('a run without an end is not reported', { slug, run });
-        return;
-      }
-      const { doneStatus, doneSummary } = record;
-      const body = runReport({
-        run,
-        outcome: record.outcome,
-        exitCode: record.exitCode,
-        reason: record.reason,
-        done:
-          doneStatus === undefined ? undefined : { status: doneStatus, summary: doneSummary ?? '' },
-        pullRequest,
-        look: lookAt(issue),
-      });
-      await post(issue, pullRequest, { slug, run, digest: 'run-end' }, body);
-    },
-
-    async reportLaunchFailure({ issue, slug, run, pullRequest, reason }) {
-      const body = launchFailureReport({ run, reason, look: lookAt(issue) });
-      await post(issue, pullRequest, { slug, run, digest: 'launch-failed' }, body);
-    },
   });
 
   async function judge(
@@ -91,8 +61,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
     last: IssueRecord | undefined,
   ): Promise<OpenLifeOutput> {
     const { issue, slug, workflowId } = input;
-    const repository = await currentRepository(store, issue);
-    const found = await readIssue(repository, issue.number);
+    const found = await readIssue(issue);
     if (found === undefined) {
       return { verdict: 'not-now', reason: 'the forge has no such issue' };
     }
@@ -109,9 +78,10 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       return { verdict: 'not-now', reason: 'its life has ended: reopen it, or use retry' };
     }
     if (targeting.verdict === 'invalid') {
-      await post(
+      await postOnce(
+        ports,
         issue,
-        undefined,
+        issue.number,
         {
           slug: 'target',
           run: 0,
@@ -122,7 +92,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       return { verdict: 'not-now', reason: targeting.problem };
     }
     const life = (last?.life ?? 0) + 1;
-    const { branch, pullRequest } = await chooseBranch(repository, issue, life, last);
+    const { branch, pullRequest } = await chooseBranch(issue, life, last);
     await store.issues.beginLife({
       issue,
       workflowId,
@@ -158,38 +128,31 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
 
   /** The branch of the last life goes on, unless its work was merged. */
   async function chooseBranch(
-    repository: RepositoryRef,
     issue: IssueRef,
     life: number,
     last: IssueRecord | undefined,
   ): Promise<{ branch: string; pullRequest: number | undefined }> {
     const branch = last?.branch ?? bottleBranch(issue.number, 1);
-    const latest = await forge.findLatestPullRequest(repository, branch);
+    const latest = await inRepository(ports, issue, (repository) =>
+      forge.findLatestPullRequest(repository, branch),
+    );
     if (latest?.merged === true) {
       return { branch: bottleBranch(issue.number, Math.max(life, 2)), pullRequest: undefined };
     }
     return { branch, pullRequest: latest?.state === 'open' ? latest.number : undefined };
   }
 
-  async function readIssue(repository: RepositoryRef, number: number): Promise<Issue | undefined> {
+  async function readIssue(issue: IssueRef): Promise<Issue | undefined> {
     try {
-      return await forge.readIssue(repository, number);
+      return await inRepository(ports, issue, (repository) =>
+        forge.readIssue(repository, issue.number),
+      );
     } catch (error) {
       if (error instanceof ForgeNotFoundError) {
         return undefined;
       }
       throw error;
     }
-  }
-
-  async function post(
-    issue: IssueRef,
-    pullRequest: number | undefined,
-    key: MarkerKey,
-    body: string,
-  ): Promise<void> {
-    const repository = await currentRepository(store, issue);
-    await postOnce({ forge, store }, repository, pullRequest ?? issue.number, key, body);
   }
 }
 

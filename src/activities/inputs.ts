@@ -26,7 +26,11 @@ export interface ForgeActivities {
     /** A closed issue counts as untargeted only before anything ran. */
     readonly closedCounts: boolean;
   }): Promise<{ readonly targeted: boolean }>;
-  /** One comment about a run that people must know of. Once as seen by people. */
+}
+
+/** Comments on the forge, each once as seen by people. */
+export interface ReportActivities {
+  /** About a run that people must know of. */
   reportRun(input: RunInput & { readonly pullRequest: number | undefined }): Promise<void>;
   reportLaunchFailure(
     input: RunInput & { readonly pullRequest: number | undefined; readonly reason: string },
@@ -38,6 +42,8 @@ export interface RecordActivities {
   recordPhase(input: PhaseInput): Promise<void>;
   /** Gives back the comments that a run took which never began. */
   recordLaunchFailure(input: RunInput & { readonly reason: string }): Promise<void>;
+  /** What a person should know or do. */
+  recordAttention(input: { readonly issue: IssueRef; readonly attention: string }): Promise<void>;
 }
 
 export interface BottleInput {
@@ -63,8 +69,6 @@ export interface LaunchInput {
 }
 
 export interface LaunchOutput {
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
   /** The prompt quotes the comments up to this sequence number. */
   readonly readUpTo: number;
   /** SHA-256 (hex) of the prompt, which lies in the store under (slug, run). */

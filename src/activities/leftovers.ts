@@ -1,6 +1,7 @@
-import { heartbeat, log } from '@temporalio/activity';
+import { log } from '@temporalio/activity';
 import type { BottleHost } from '../bottles/host.ts';
 import type { Store } from '../store/store.ts';
+import { withHeartbeat } from './heartbeat.ts';
 
 export interface LeftoverActivities {
   /** Idempotent. */
@@ -26,29 +27,47 @@ export function createLeftoverActivities(ports: {
     async destroyLeftovers() {
       let destroyed = 0;
       for (const { slug, workflowId } of await host.list()) {
-        heartbeat();
-        if (workflowId === undefined) {
-          log.warn('a bottle does not say which workflow it belongs to', { slug });
-          continue;
-        }
-        const workflow = await lookUp(workflowId);
-        if (workflow.state === 'unknown') {
-          log.warn('the workflow of a bottle is unknown', { slug, workflowId });
-          continue;
-        }
-        const closed =
-          workflow.state === 'closed' || (workflow.slug !== undefined && workflow.slug !== slug);
-        if (closed) {
-          log.info('destroying what a closed workflow left', { slug, workflowId });
-          await host.destroy(slug);
-          const record = await store.issues.bySlug(slug);
-          if (record !== undefined) {
-            await store.issues.update(record.issue, { phase: 'destroyed' });
+        try {
+          if (await withHeartbeat(() => isLeftover(slug, workflowId))) {
+            log.info('destroying what a closed workflow left', { slug, workflowId });
+            await withHeartbeat(() => host.destroy(slug));
+            destroyed++;
           }
-          destroyed++;
+        } catch (error) {
+          // One bottle that cannot be looked up or destroyed does not hold back the others.
+          log.warn('a bottle could not be judged', { slug, workflowId, error });
         }
       }
+      await markDestroyed();
       return { destroyed };
     },
   };
+
+  async function isLeftover(slug: string, workflowId: string | undefined): Promise<boolean> {
+    if (workflowId === undefined) {
+      log.warn('a bottle does not say which workflow it belongs to', { slug });
+      return false;
+    }
+    const workflow = await lookUp(workflowId);
+    if (workflow.state === 'unknown') {
+      log.warn('the workflow of a bottle is unknown', { slug, workflowId });
+    }
+    return (
+      workflow.state === 'closed' ||
+      (workflow.state === 'open' && workflow.slug !== undefined && workflow.slug !== slug)
+    );
+  }
+
+  /** A workflow that was terminated could not say so itself. */
+  async function markDestroyed(): Promise<void> {
+    const slugs = new Set((await host.list()).map(({ slug }) => slug));
+    for (const { issue, workflowId, phase, slug } of await store.issues.all()) {
+      if (phase !== 'destroyed' && !slugs.has(slug)) {
+        const workflow = await withHeartbeat(() => lookUp(workflowId));
+        if (workflow.state === 'closed') {
+          await store.issues.update(issue, { phase: 'destroyed' });
+        }
+      }
+    }
+  }
 }

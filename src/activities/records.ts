@@ -27,7 +27,12 @@ export function createRecordActivities(store: Store): RecordActivities {
 
     async recordLaunchFailure({ issue, slug, run, reason }) {
       await store.comments.giveBack(slug, run);
+      await store.runs.ended(slug, run, { outcome: 'cancelled', reason, endedAt: Date.now() });
       await store.issues.update(issue, { attention: `run ${run} could not be started: ${reason}` });
+    },
+
+    async recordAttention({ issue, attention }) {
+      await store.issues.update(issue, { attention });
     },
   };
 }

@@ -5,7 +5,7 @@ import type { BackendName } from '../domain/bottle.ts';
  * The agents and bottles there are, read from their manifests each time: a manifest that is mended counts at once.
  */
 export interface Catalogue {
-  /** A manifest with a mistake is not among them; its problem is logged and shown by `orchestrator agents`. */
+  /** A manifest with a mistake is not among them; its problem is logged. */
   names(): Promise<{
     readonly agents: ReadonlyMap<string, { readonly bottle: string | undefined }>;
     readonly bottles: ReadonlySet<string>;

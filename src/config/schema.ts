@@ -139,7 +139,8 @@ export const settings = {
   },
   publicUrl: {
     variable: 'ORCHESTRATOR_PUBLIC_URL',
-    description: 'Where people reach the orchestrator: comments on the forge link there.',
+    description:
+      'Where the forge reaches the orchestrator from outside; `dev` prints the webhook with it.',
     form: 'an http(s) address, such as https://orchestrator.example.com',
     schema: webAddress(),
   },

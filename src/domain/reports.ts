@@ -72,7 +72,7 @@ function headline(report: RunReport): string {
     case 'deadline':
       return 'the agent ran into its deadline and was stopped.';
     case 'lost':
-      return 'the run was lost: its supervisor died.';
+      return 'the run was lost.';
     case 'budget':
       return 'the budget is used up.';
     case 'parked':

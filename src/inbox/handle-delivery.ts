@@ -1,5 +1,7 @@
+import type { Logger } from 'pino';
 import { type CommentVerdict, isOwnComment, judgeComment } from '../domain/comment-verdict.ts';
 import type { Comment, IssueRef, RepositoryRef } from '../domain/issue.ts';
+import { ForgeDeniedError } from '../domain/errors.ts';
 import { issueOfOrderKey } from '../domain/order-key.ts';
 import type { ForgeDirectory, ForgeReader } from '../forges/forge.ts';
 import type { ForgeEvent, WebhookParser } from '../forges/webhook.ts';
@@ -15,6 +17,7 @@ export interface DeliveryHandlerParts {
   readonly signals: WorkflowSignals;
   /** The org whose members may instruct agents in every repository. */
   readonly org: string;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 export type Handled =
@@ -31,7 +34,7 @@ type EventOf<Type extends ForgeEvent['type']> = Extract<ForgeEvent, { type: Type
 export function deliveryHandler(
   parts: DeliveryHandlerParts,
 ): (delivery: Delivery) => Promise<Handled> {
-  const { store, parser, forge, signals, org } = parts;
+  const { store, parser, forge, signals, org, log } = parts;
   let ownLogin: string | undefined;
 
   return async (delivery) => {
@@ -164,12 +167,25 @@ export function deliveryHandler(
     const trusted = new Set<string>();
     if (!isOwnComment(comment, ownLogin)) {
       for (const login of new Set([comment.author, comment.editor])) {
-        if ((await forge.canWrite(repository, login)) || (await forge.isOrgMember(org, login))) {
+        if ((await forge.isOrgMember(org, login)) || (await mayWrite(repository, login))) {
           trusted.add(login);
         }
       }
     }
     return judgeComment(comment, ownLogin, trusted);
+  }
+
+  /** A forge may tell only administrators who may write: then only members of the org count, and the log says why. */
+  async function mayWrite(repository: RepositoryRef, login: string): Promise<boolean> {
+    try {
+      return await forge.canWrite(repository, login);
+    } catch (error) {
+      if (!(error instanceof ForgeDeniedError) || error.status === 401) {
+        throw error;
+      }
+      log.warn({ login, reason: error.message }, 'cannot tell who may write');
+      return false;
+    }
   }
 
   function signalComment(issue: IssueRef, event: CommentEvent): Promise<Handled> {

@@ -40,11 +40,8 @@ import {
 } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
-/** gRPC codes after which another try makes no sense. */
-const permanent: ReadonlySet<number> = new Set([
-  3 /* INVALID_ARGUMENT */, 7 /* PERMISSION_DENIED */, 12 /* UNIMPLEMENTED */,
-  16 /* UNAUTHENTICATED */,
-]);
+/** gRPC's INVALID_ARGUMENT. Wrong credentials or rights are a person's to mend, and nothing is lost meanwhile. */
+const invalidArgument = 3;
 const notFound = 5;
 const answerWithinMs = 10_000;
 
@@ -145,8 +142,15 @@ export function createWorkflowLookup(client: Client) {
   };
 }
 
-/** What the API asks of the workflows: Temporal updates and queries. */
-export function createIssueCommands(client: Client, settings: LifecycleSettings): IssueCommands {
+/**
+ * What the API asks of the workflows: Temporal updates and queries.
+ * @param titleOf title and web address of an issue that had a life before, for display only
+ */
+export function createIssueCommands(
+  client: Client,
+  settings: LifecycleSettings,
+  titleOf: (issue: IssueRef) => Promise<{ title: string; url: string } | undefined>,
+): IssueCommands {
   return {
     async send(issue, command) {
       try {
@@ -171,6 +175,7 @@ export function createIssueCommands(client: Client, settings: LifecycleSettings)
   };
 
   async function update(issue: IssueRef, command: IssueCommand): Promise<Accepted> {
+    const { title, url } = (await titleOf(issue)) ?? { title: 'retried', url: '' };
     const handle = client.workflow.getHandle(issueWorkflowId(issue));
     const { by } = command;
     switch (command.type) {
@@ -190,7 +195,7 @@ export function createIssueCommands(client: Client, settings: LifecycleSettings)
           startWorkflowOperation: new WithStartWorkflowOperation<typeof issueWorkflow>(
             issueWorkflowType,
             {
-              ...issueWorkflowOptions(issue, settings, 'retried', ''),
+              ...issueWorkflowOptions(issue, settings, title, url),
               workflowIdConflictPolicy: 'USE_EXISTING',
             },
           ),
@@ -224,7 +229,7 @@ function unavailable(error: unknown): WorkflowsUnavailableError {
 function classified(error: unknown): Error {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  return code !== undefined && permanent.has(code)
+  return code === invalidArgument
     ? new SignalRefusedError(message, { cause: error })
     : new SignalsUnavailableError(message, { cause: error });
 }

@@ -8,17 +8,17 @@ import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
  * A slot that was given to an idle poller may be one too many by the time a task comes: the activity checks again.
  * Make a new one for each worker.
  *
- * @param countLiving supervisors that live now, read from disk
+ * @param countSettled supervisors that live now and are not being launched, read from disk: a launch has a slot
  */
 export function launchSlots(
-  countLiving: () => Promise<number>,
+  countSettled: () => Promise<number>,
   limit: number,
 ): CustomSlotSupplier<ActivitySlotInfo> {
   let held = 0;
   return {
     type: 'custom',
     async reserveSlot(_context, abortSignal) {
-      while ((await countLiving()) + held >= limit) {
+      while ((await countSettled()) + held >= limit) {
         await delay(pollMs, undefined, { signal: abortSignal }).catch(() => undefined);
         // The SDK tells a reservation that it gave up from a failure by the identity of the reason.
         abortSignal.throwIfAborted();

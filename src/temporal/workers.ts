@@ -4,7 +4,12 @@ import {
   Worker,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import type { ForgeActivities, HostActivities, RecordActivities } from '../activities/inputs.ts';
+import type {
+  ForgeActivities,
+  HostActivities,
+  RecordActivities,
+  ReportActivities,
+} from '../activities/inputs.ts';
 import type { LeftoverActivities } from '../activities/leftovers.ts';
 import { hostTaskQueues, orchestratorTaskQueue } from '../domain/ids.ts';
 import { launchSlots } from './launch-slots.ts';
@@ -14,12 +19,12 @@ export interface WorkerPorts {
   readonly namespace: string;
   readonly workflowBundle: WorkflowBundleOption;
   readonly forge: ForgeActivities;
+  readonly reports: ReportActivities;
   readonly records: RecordActivities;
   readonly hostActivities: HostActivities;
   readonly leftovers: LeftoverActivities;
   readonly hostId: string;
-  readonly countLiving: () => Promise<number>;
-  readonly maxBottles: number;
+  readonly places: { readonly limit: number; countSettled(): Promise<number> };
 }
 
 export interface Workers {
@@ -52,7 +57,7 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       ...common,
       taskQueue: orchestratorTaskQueue,
       workflowBundle: ports.workflowBundle,
-      activities: { ...ports.forge, ...ports.records },
+      activities: { ...ports.forge, ...ports.reports, ...ports.records },
       // A cached workflow takes up to 1 MB.
       maxCachedWorkflows: 100,
       // After a crash a workflow task waits this long for the dead process that had it cached.
@@ -63,7 +68,10 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       taskQueue: queues.launch,
       activities: { launchBottle: host.launchBottle },
       tuner: {
-        activityTaskSlotSupplier: launchSlots(ports.countLiving, ports.maxBottles),
+        activityTaskSlotSupplier: launchSlots(
+          () => ports.places.countSettled(),
+          ports.places.limit,
+        ),
         workflowTaskSlotSupplier: fixed(2),
         localActivityTaskSlotSupplier: fixed(1),
         nexusTaskSlotSupplier: fixed(1),
@@ -96,17 +104,25 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       maxConcurrentActivityTaskExecutions: 32,
     }),
   ]);
+  const shutdown = (): void => {
+    for (const worker of workers) {
+      if (worker.getState() === 'RUNNING') {
+        worker.shutdown();
+      }
+    }
+  };
   return {
     async run() {
-      await Promise.all(workers.map((worker) => worker.run()));
-    },
-    shutdown() {
-      for (const worker of workers) {
-        if (worker.getState() === 'RUNNING') {
-          worker.shutdown();
-        }
+      const running = workers.map((worker) => worker.run());
+      try {
+        await Promise.all(running);
+      } finally {
+        // One that fails must not leave the others beside a second set.
+        shutdown();
+        await Promise.allSettled(running);
       }
     },
+    shutdown,
     polling: () => workers.every((worker) => worker.getState() === 'RUNNING'),
   };
 }

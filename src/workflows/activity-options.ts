@@ -4,7 +4,12 @@ import {
   proxyLocalActivities,
   ActivityCancellationType,
 } from '@temporalio/workflow';
-import type { ForgeActivities, HostActivities, RecordActivities } from '../activities/inputs.ts';
+import type {
+  ForgeActivities,
+  HostActivities,
+  RecordActivities,
+  ReportActivities,
+} from '../activities/inputs.ts';
 import { hostTaskQueues } from '../domain/ids.ts';
 
 /**
@@ -18,6 +23,18 @@ export const forge = proxyActivities<ForgeActivities>({
   // A worker that dies in the middle of it keeps nobody waiting for long.
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+});
+
+/** Comments that say what people must know. What the forge refuses for good is not tried for ever. */
+export const reports = proxyActivities<ReportActivities>({
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '10 seconds',
+  scheduleToCloseTimeout: '1 day',
+  retry: {
+    initialInterval: '1 second',
+    maximumInterval: '5 minutes',
+    nonRetryableErrorTypes: ['ForgeNotFoundError', 'ForgeRefusedError', 'ForgeDeniedError'],
+  },
 });
 
 /** Rows in a local database: milliseconds. */
@@ -38,8 +55,9 @@ export function hostActivities(hostId: string): ActivityInterfaceFor<HostActivit
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: {
       initialInterval: '500 milliseconds',
-      maximumInterval: '30 seconds',
-      maximumAttempts: 20,
+      maximumInterval: '1 minute',
+      // About an hour: a forge that is restarted or upgraded is back by then.
+      maximumAttempts: 65,
       nonRetryableErrorTypes: ['BottleDestroyedError', 'LaunchRefusedError'],
     },
   });

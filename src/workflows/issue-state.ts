@@ -41,6 +41,8 @@ export interface IssueState {
   readonly recheck: boolean;
   /** The label or the assignee is away: nothing launches or resumes. */
   readonly held: boolean;
+  /** The hold stopped a run, or the wait for its place: what is back resumes it. */
+  readonly heldBack: boolean;
   /** A person or a returned label asks for another run. */
   readonly resume: string | undefined;
   /** The current run, or the wait for its place, shall end. */
@@ -49,6 +51,8 @@ export interface IssueState {
   readonly destroy: string | undefined;
   /** Another life shall begin after this one. */
   readonly again: BeginCause | undefined;
+  /** What happened to a pull request while the issue was being read: judged when its branch is known. */
+  readonly early: PullRequestEvent | undefined;
   readonly timeline: readonly { readonly at: number; readonly text: string }[];
 }
 
@@ -79,6 +83,8 @@ export interface RunningRun {
 
 export interface LastEnd {
   readonly outcome: Outcome;
+  /** Somebody asked for it: they need not be told. */
+  readonly askedFor: boolean;
   readonly exitCode: number | undefined;
   readonly doneStatus: string | undefined;
 }
@@ -104,7 +110,9 @@ export type StateEvent =
       /** The last sequence number that an earlier life handled. */
       readonly lastSequence: number;
     }
-  | { readonly type: 'target-checked'; readonly targeted: boolean }
+  /** The forge is about to be asked: what was said until now is covered by that. */
+  | { readonly type: 'checking-target' }
+  | { readonly type: 'target-checked'; readonly targeted: boolean; readonly closedCounts: boolean }
   | {
       readonly type: 'launched';
       readonly deadlineMs: number;
@@ -150,10 +158,12 @@ export function beginState(
     lastSequence: from.lastSequence,
     recheck: false,
     held: false,
+    heldBack: false,
     resume: undefined,
     stop: undefined,
     destroy: undefined,
     again: undefined,
+    early: undefined,
     timeline: from.timeline,
   };
 }
@@ -185,9 +195,10 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
             `${event.by} extended the deadline by ${Math.round(event.byMs / 1000)} s`,
           );
     case 'opening':
+    case 'checking-target':
       return { ...state, recheck: false };
-    case 'opened':
-      return told(
+    case 'opened': {
+      const opened = told(
         {
           ...state,
           life: event.life,
@@ -197,8 +208,12 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
         now,
         `life ${event.life.number}: queued for agent ${event.life.agent}`,
       );
+      return opened.early === undefined
+        ? opened
+        : onPullRequest({ ...opened, early: undefined }, opened.early, now);
+    }
     case 'target-checked':
-      return onTargetChecked(state, event.targeted, now);
+      return onTargetChecked(state, event, now);
     case 'launched':
       return onLaunched(state, event, now);
     case 'launch-failed':
@@ -218,7 +233,7 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
     case 'launch-cancelled':
       // With nothing to keep there is nothing to be frozen: `nextStep` destroys.
       return enter(
-        { ...state, run: event.run, stop: undefined },
+        { ...state, run: event.run, stop: undefined, unreadSince: undefined },
         'frozen',
         now,
         'no longer waiting for a place',
@@ -250,7 +265,6 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
 export type Step =
   /** Read the issue and judge it. */
   | { readonly do: 'open' }
-  | { readonly do: 'check-target' }
   | { readonly do: 'launch' }
   | { readonly do: 'watch' }
   | { readonly do: 'freeze' }
@@ -285,13 +299,8 @@ export function nextStep(state: IssueState, debounceMs: number): Step {
   }
 }
 
-/** True when a launch that waits for its place, or is under way, must be given up. */
-export function mustNotLaunch(state: IssueState): boolean {
-  return state.destroy !== undefined || state.stop !== undefined || state.held;
-}
-
-/** True when the run that is watched must be stopped. */
-export function mustStop(state: IssueState): boolean {
+/** True when the current run, or the wait for its place, must end. */
+export function mustEnd(state: IssueState): boolean {
   return state.stop !== undefined || state.destroy !== undefined || state.held;
 }
 
@@ -327,7 +336,7 @@ export function refusal(state: IssueState, command: CommandName | 'extend'): str
 /** Whether people must be told of the last run's end. Real success speaks for itself. */
 export function needsReport(state: IssueState): boolean {
   const end = state.lastEnd;
-  if (end === undefined || end.outcome === 'cancelled') {
+  if (end === undefined || (end.outcome === 'cancelled' && end.askedFor)) {
     return false;
   }
   if (end.outcome === 'exited') {
@@ -345,9 +354,6 @@ const timelineLimit = 200;
 function nextIdleStep(state: IssueState, debounceMs: number): Step {
   if (state.destroy !== undefined || (state.held && !state.everRan)) {
     return { do: 'destroy' };
-  }
-  if (state.recheck) {
-    return { do: 'check-target' };
   }
   if (state.phase === 'queued' || state.phase === 'resuming') {
     return { do: 'launch' };
@@ -419,8 +425,8 @@ function onIssueWhileEnding(state: IssueState, event: IssueEvent, now: number): 
 function onPullRequest(state: IssueState, event: PullRequestEvent, now: number): IssueState {
   if (state.life === undefined) {
     return event.action === 'reopened'
-      ? { ...state, recheck: true, cause: stronger(state.cause, 'reopened') }
-      : state;
+      ? { ...state, recheck: true, cause: stronger(state.cause, 'reopened'), early: undefined }
+      : { ...state, early: event };
   }
   if (event.branch !== state.life.branch) {
     return state;
@@ -500,16 +506,30 @@ function onCommand(state: IssueState, command: CommandName, by: string, now: num
   }
 }
 
-function onTargetChecked(state: IssueState, targeted: boolean, now: number): IssueState {
-  const checked = { ...state, recheck: false };
+function onTargetChecked(
+  state: IssueState,
+  { targeted, closedCounts }: Extract<StateEvent, { type: 'target-checked' }>,
+  now: number,
+): IssueState {
+  if (closedCounts && state.everRan) {
+    // Something has begun to run since the forge was asked: by now a closed issue means something else.
+    return { ...state, recheck: true };
+  }
   if (targeted === !state.held) {
-    return checked;
+    return state;
   }
   if (!targeted) {
-    return told({ ...checked, held: true }, now, 'the agent label or the assignee was taken away');
+    const heldBack = state.phase !== 'frozen' && state.phase !== 'failed';
+    const text = 'the agent label or the assignee was taken away';
+    return told({ ...state, held: true, heldBack }, now, text);
   }
   return told(
-    { ...checked, held: false, resume: state.everRan ? 'the label is back' : state.resume },
+    {
+      ...state,
+      held: false,
+      heldBack: false,
+      resume: state.heldBack ? 'the label is back' : state.resume,
+    },
     now,
     'the agent label and the assignee are back',
   );
@@ -553,8 +573,15 @@ function onEnded(
       ...state,
       running: undefined,
       stop: undefined,
+      // Who froze it by hand wants it frozen: only what comes from now on resumes it.
+      unreadSince: state.stop === undefined ? state.unreadSince : undefined,
       pullRequest: pullRequest ?? state.pullRequest,
-      lastEnd: { outcome: end.outcome, exitCode: end.exitCode, doneStatus: end.done?.status },
+      lastEnd: {
+        outcome: end.outcome,
+        askedFor: mustEnd(state),
+        exitCode: end.exitCode,
+        doneStatus: end.done?.status,
+      },
     },
     'freezing',
     now,

@@ -14,15 +14,14 @@ import {
 } from '@temporalio/workflow';
 import { bottleSlug } from '../domain/ids.ts';
 import { formatIssue } from '../domain/issue.ts';
-import { forge, hostActivities, records } from './activity-options.ts';
+import { forge, hostActivities, records, reports as reporter } from './activity-options.ts';
 import {
   beginState,
   type BeginCause,
   type CommandName,
   type IssueState,
   type Life,
-  mustNotLaunch,
-  mustStop,
+  mustEnd,
   needsReport,
   nextStep,
   reduce,
@@ -60,6 +59,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   let state: IssueState = began;
   /** Comments on the forge that are being posted while the issue goes on. */
   const reports = new Set<Promise<void>>();
+  /** The forge is being asked whether the issue is still a target. */
+  let checking = false;
 
   function apply(event: StateEvent): void {
     const before = state.phase;
@@ -96,7 +97,17 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       apply({ type: 'extended', by, byMs });
       return { phase: state.phase };
     },
-    { validator: (_command: ExtendDeadline) => refuse(state, 'extend') },
+    {
+      validator: ({ byMs }: ExtendDeadline) => {
+        if (!Number.isSafeInteger(byMs) || byMs <= 0) {
+          throw ApplicationFailure.nonRetryable(
+            'byMs is not a time in milliseconds',
+            commandRefused,
+          );
+        }
+        refuse(state, 'extend');
+      },
+    },
   );
   setHandler(statusQuery, () => ({
     issue,
@@ -115,17 +126,20 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   }));
   setHandler(timelineQuery, () => state.timeline);
 
+  setCurrentDetails(details(state));
+  if (input.carried !== undefined) {
+    publish(state);
+  }
   // A cancellation asked for in Temporal ends the life in good order, like the command.
   void CancellationScope.current().cancelRequested.catch(() =>
     apply({ type: 'command', command: 'destroy', by: 'a cancellation in Temporal' }),
   );
   return await CancellationScope.nonCancellable(async () => {
-    if (state.life === undefined) {
+    if (input.carried === undefined) {
       // Whoever starts a life sends a signal or an update with it, which says why.
-      await condition(
-        () => state !== began || state.again !== undefined || state.cause !== 'target',
-      );
+      await condition(() => state !== began);
     }
+    void keepChecking();
     await live();
   });
 
@@ -137,9 +151,6 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           if (!(await open())) {
             return;
           }
-          break;
-        case 'check-target':
-          await checkTarget();
           break;
         case 'launch':
           await launch(theLife());
@@ -160,7 +171,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           await destroy(theLife());
           break;
         case 'begin-again':
-          await condition(quiet);
+          // A comment that cannot be posted does not keep the next life waiting for long.
+          await condition(quiet, '1 minute');
           await beginAgain(step.cause);
           break;
         case 'finish':
@@ -175,19 +187,34 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
 
   /** Reads the issue. False when there is nothing to do: the workflow completes. */
   async function open(): Promise<boolean> {
+    const slug = bottleSlug(issue, workflowId, runId);
     for (;;) {
       apply({ type: 'opening' });
-      const opening = await forge.openLife.executeWithOptions({ summary: 'is it a target?' }, [
-        {
-          issue,
-          workflowId,
-          executionId: runId,
-          slug: bottleSlug(issue, workflowId, runId),
-          cause: state.cause,
-          lastSequence: state.lastSequence,
-          follows: input.carried !== undefined,
-        },
-      ]);
+      const scope = new CancellationScope();
+      const reading = settled(
+        scope.run(() =>
+          forge.openLife.executeWithOptions({ summary: 'is it a target?' }, [
+            {
+              issue,
+              workflowId,
+              executionId: runId,
+              slug,
+              cause: state.cause,
+              lastSequence: state.lastSequence,
+              follows: input.carried !== undefined,
+            },
+          ]),
+        ),
+      );
+      await until(reading, () => state.destroy !== undefined);
+      if (reading.state === 'pending') {
+        scope.cancel();
+        await until(reading);
+      }
+      if (state.destroy !== undefined && reading.state !== 'resolved') {
+        return false;
+      }
+      const opening = valueOf(reading);
       if (opening.verdict === 'target') {
         apply({ type: 'opened', ...opening });
         publish(state);
@@ -200,12 +227,20 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     }
   }
 
-  async function checkTarget(): Promise<void> {
-    const { targeted } = await forge.checkTarget.executeWithOptions(
-      { summary: 'still a target?' },
-      [{ issue, closedCounts: !state.everRan }],
-    );
-    apply({ type: 'target-checked', targeted });
+  /** Asks the forge whenever label or assignee may have changed. Nobody waits for it: a forge may be down for hours. */
+  async function keepChecking(): Promise<void> {
+    for (;;) {
+      await condition(() => state.recheck && state.life !== undefined);
+      apply({ type: 'checking-target' });
+      checking = true;
+      const closedCounts = !state.everRan;
+      const { targeted } = await forge.checkTarget.executeWithOptions(
+        { summary: 'still a target?' },
+        [{ issue, closedCounts }],
+      );
+      checking = false;
+      apply({ type: 'target-checked', targeted, closedCounts });
+    }
   }
 
   /** Waits for a place and starts the next run there; gives up when it is no longer wanted. */
@@ -228,13 +263,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       ]),
     );
     const outcome = settled(launching);
-    while (outcome.state === 'pending' && !mustNotLaunch(state)) {
-      if (state.recheck) {
-        await checkTarget();
-      } else {
-        await until(outcome, () => mustNotLaunch(state) || state.recheck);
-      }
-    }
+    await until(outcome, () => mustEnd(state));
     if (outcome.state === 'pending') {
       scope.cancel();
       await until(outcome);
@@ -266,12 +295,12 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     }
     const reason = failure.message;
     await records.recordLaunchFailure({ ...run, reason });
-    if (mustNotLaunch(state)) {
+    if (mustEnd(state)) {
       apply({ type: 'launch-cancelled', run: run.run });
     } else {
       apply({ type: 'launch-failed', run: run.run, reason });
       report(() =>
-        forge.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
+        reporter.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
           { ...run, pullRequest: state.pullRequest, reason },
         ]),
       );
@@ -300,12 +329,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     );
     let stopped = false;
     while (watching.state === 'pending') {
-      if (!stopped && mustStop(state)) {
+      if (!stopped && mustEnd(state)) {
         stopped = await stop(run, 'cancelled');
-        continue;
-      }
-      if (state.recheck) {
-        await checkTarget();
         continue;
       }
       if (mayGoOn() && !stopped) {
@@ -322,11 +347,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       );
       const woken = await until(
         watching,
-        () =>
-          mustStop(state) ||
-          state.recheck ||
-          mayGoOn() ||
-          state.running?.deadlineAt !== running.deadlineAt,
+        () => mustEnd(state) || mayGoOn() || state.running?.deadlineAt !== running.deadlineAt,
         dueAt,
         dueAt === running.deadlineAt ? 'deadline' : `watchdog until ${clock(dueAt)}`,
       );
@@ -379,7 +400,9 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequest: state.pullRequest,
       };
       report(() =>
-        forge.reportRun.executeWithOptions({ summary: `say how run ${input.run} ended` }, [input]),
+        reporter.reportRun.executeWithOptions({ summary: `say how run ${input.run} ended` }, [
+          input,
+        ]),
       );
     }
   }
@@ -433,9 +456,19 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
 
   function report(post: () => Promise<void>): void {
     const posting: Promise<void> = post()
-      .catch((error: unknown) => log.error('a report was not posted', { error }))
+      .catch((error: unknown) => noteReportFailure(error))
       .finally(() => reports.delete(posting));
     reports.add(posting);
+  }
+
+  /** People are not told on the forge: then at least where they look next. */
+  async function noteReportFailure(error: unknown): Promise<void> {
+    const { message } = failureOf({ state: 'rejected', error });
+    log.error('a report was not posted', { message });
+    await records.recordAttention({
+      issue,
+      attention: `run ${state.run} ended (${state.lastEnd?.outcome ?? 'not launched'}), and the forge does not take a comment about it: ${message}`,
+    });
   }
 
   function quiet(): boolean {
@@ -449,7 +482,10 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
 
   /** The same life in a new execution: short history, same state. */
   async function goOn(): Promise<never> {
-    return await continueAsNew<typeof issueWorkflow>({ ...input, carried: state });
+    return await continueAsNew<typeof issueWorkflow>({
+      ...input,
+      carried: checking ? { ...state, recheck: true } : state,
+    });
   }
 
   /** Another life in a new execution: atomically, so that no event falls in between. */

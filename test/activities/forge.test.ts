@@ -1,7 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, test } from 'vitest';
 import { createForgeActivities } from '../../src/activities/forge.ts';
-import type { ForgeActivities, OpenLifeInput } from '../../src/activities/inputs.ts';
+import { createReportActivities } from '../../src/activities/reports.ts';
+import type { OpenLifeInput, ReportActivities } from '../../src/activities/inputs.ts';
 import { ForgeUnavailableError } from '../../src/domain/errors.ts';
 import { bottleSlug, issueWorkflowId } from '../../src/domain/ids.ts';
 import { MemoryForge } from '../../src/forges/memory/memory-forge.ts';
@@ -28,7 +29,6 @@ async function aTarget() {
     store,
     org: 'bot-bottle',
     hostId: 'host',
-    lookAt: () => 'look',
     catalogue: {
       names: async () => ({
         agents: new Map([['demo', { bottle: 'default' }]]),
@@ -38,6 +38,7 @@ async function aTarget() {
       plan: () => Promise.reject(new Error('nothing is launched here')),
     },
   });
+  const reports = createReportActivities({ forge, store, lookAt: () => 'look' });
   const issue = { repository, number };
   const workflowId = issueWorkflowId(issue);
   const run = <Input, Output>(activity: (input: Input) => Promise<Output>, input: Input) =>
@@ -54,8 +55,8 @@ async function aTarget() {
       ...asked,
     });
   const checkTarget = () => run(activities.checkTarget, { issue, closedCounts: false });
-  const report = (input: Parameters<ForgeActivities['reportLaunchFailure']>[0]) =>
-    run(activities.reportLaunchFailure, input);
+  const report = (input: Parameters<ReportActivities['reportLaunchFailure']>[0]) =>
+    run(reports.reportLaunchFailure, input);
   return { alice, checkTarget, forge, issue, number, open, report, repository, store };
 }
 

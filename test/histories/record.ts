@@ -47,12 +47,12 @@ async function recordWatchdogAndRetry(): Promise<void> {
     namespace: 'default',
     workflowBundle: await workflowBundle(),
     forge: host.forge,
+    reports: host.reports,
     records: host.records,
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
     hostId: host.hostId,
-    countLiving: async () => host.living(),
-    maxBottles: host.places,
+    places: { limit: host.places, countSettled: async () => host.living() },
   });
   const working = workers.run();
   const issue: IssueRef = {

@@ -285,6 +285,16 @@ describe('the inbox', () => {
     });
   });
 
+  test('ignores a comment, and says why, when the forge does not tell who may write', async () => {
+    const { deliver, settled, forge } = await setStage();
+    forge.before = async (method) => {
+      if (method === 'canWrite') {
+        throw new ForgeDeniedError('only administrators may ask', { status: 403 });
+      }
+    };
+    expect((await settled(await deliver(recordedDelivery('23')))).state).toBe('ignored');
+  });
+
   test('serves 8 issues at once, each one event at a time', async () => {
     const { deliver, settled, signals } = await setStage();
     const running = new Map<number, number>();

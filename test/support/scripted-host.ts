@@ -5,6 +5,7 @@ import type {
   LaunchInput,
   OpenLifeOutput,
   RecordActivities,
+  ReportActivities,
 } from '../../src/activities/inputs.ts';
 import type { Outcome, RunEnd } from '../../src/domain/run.ts';
 
@@ -23,6 +24,9 @@ export class ScriptedHost {
   opening: (() => OpenLifeOutput) | undefined;
   targeted = true;
   launchFailure: (() => Error) | undefined;
+  reportFailure: (() => Error) | undefined;
+  /** Resolves when the forge answers what it is asked. */
+  forgeAnswers: Promise<void> = Promise.resolve();
   /** `deadline` and `watchdog` answers of the probe. */
   lastCheckinAt: (() => number) | undefined;
   readUpTo = 0;
@@ -47,6 +51,7 @@ export class ScriptedHost {
 
   readonly forge: ForgeActivities = {
     openLife: async (input) => {
+      await this.forgeAnswers;
       this.calls.push(`openLife ${input.cause}`);
       if (this.opening !== undefined) {
         return this.opening();
@@ -71,9 +76,16 @@ export class ScriptedHost {
     },
     checkTarget: async () => {
       this.calls.push('checkTarget');
+      await this.forgeAnswers;
       return { targeted: this.targeted };
     },
+  };
+
+  readonly reports: ReportActivities = {
     reportRun: async ({ run }) => {
+      if (this.reportFailure !== undefined) {
+        throw this.reportFailure();
+      }
       this.calls.push(`reportRun ${run}`);
     },
     reportLaunchFailure: async ({ run }) => {
@@ -82,6 +94,9 @@ export class ScriptedHost {
   };
 
   readonly records: RecordActivities = {
+    recordAttention: async ({ attention }) => {
+      this.calls.push(`recordAttention ${attention}`);
+    },
     recordPhase: async ({ phase }) => {
       this.phases.push(phase);
     },
@@ -101,7 +116,7 @@ export class ScriptedHost {
         this.launches.push(input);
         this.#runs.set(key, new ScriptedRun());
       }
-      return { startedAt: Date.now(), readUpTo: this.readUpTo, promptDigest: 'digest' };
+      return { readUpTo: this.readUpTo, promptDigest: 'digest' };
     },
     watchBottle: async ({ slug, run }) => {
       const running = this.#runs.get(`${slug}/${run}`);

@@ -4,8 +4,7 @@ import type { Outcome, RunEnd } from '../../src/domain/run.ts';
 import {
   beginState,
   type IssueState,
-  mustNotLaunch,
-  mustStop,
+  mustEnd,
   needsReport,
   nextStep,
   reduce,
@@ -98,7 +97,7 @@ describe('comments', () => {
   test('while running are kept for the next run', () => {
     const state = after(opened, launched, comment());
     expect(state.unread).toHaveLength(1);
-    expect(mustStop(state)).toBe(false);
+    expect(mustEnd(state)).toBe(false);
     const idle = reduce(reduce(state, done(), 9_000), frozen, 9_000);
     expect(nextStep(idle, debounceMs)).toEqual({ do: 'wait', until: 3_000 + debounceMs });
   });
@@ -144,7 +143,7 @@ describe('the pull request', () => {
 
   test('closed while running stops, freezes, then destroys', () => {
     const running = after(opened, launched, onPullRequest('closed'));
-    expect(mustStop(running)).toBe(true);
+    expect(mustEnd(running)).toBe(true);
     const stopped = reduce(running, ended('cancelled'), 4_000);
     expect(nextStep(stopped, debounceMs)).toEqual({ do: 'freeze' });
     expect(nextStep(reduce(stopped, frozen, 5_000), debounceMs)).toEqual({ do: 'destroy' });
@@ -159,8 +158,15 @@ describe('the pull request', () => {
       { type: 'resuming' },
       onPullRequest('closed'),
     );
-    expect(mustNotLaunch(state)).toBe(true);
+    expect(mustEnd(state)).toBe(true);
     expect(nextStep(state, debounceMs)).toEqual({ do: 'destroy' });
+  });
+
+  test('closed while the issue was being read destroys', () => {
+    expect(step({ type: 'opening' }, onPullRequest('closed'), opened)).toEqual({ do: 'destroy' });
+    expect(
+      step({ type: 'opening' }, onPullRequest('closed'), onPullRequest('reopened'), opened),
+    ).toEqual({ do: 'launch' });
   });
 
   test('reopened while destroying begins another life, and after that the events are known', () => {
@@ -189,7 +195,7 @@ describe('the issue', () => {
 
   test('closed while it is being read is read again', () => {
     const state = after({ type: 'opening' }, onIssue('closed'), opened);
-    expect(nextStep(state, debounceMs)).toEqual({ do: 'check-target' });
+    expect(state.recheck).toBe(true);
   });
 
   test('labelled or assigned while destroying asks for another life: the forge says whether it is a target', () => {
@@ -213,11 +219,11 @@ describe('the issue', () => {
 });
 
 describe('a label or an assignee that may have changed', () => {
-  const away: StateEvent = { type: 'target-checked', targeted: false };
-  const back: StateEvent = { type: 'target-checked', targeted: true };
+  const away: StateEvent = { type: 'target-checked', targeted: false, closedCounts: false };
+  const back: StateEvent = { type: 'target-checked', targeted: true, closedCounts: false };
 
   test('is asked for on the forge', () => {
-    expect(step(opened, onIssue('labelled'))).toEqual({ do: 'check-target' });
+    expect(after(opened, onIssue('labelled')).recheck).toBe(true);
     expect(after(opened, launched, onIssue('labelled')).recheck).toBe(true);
   });
 
@@ -226,11 +232,22 @@ describe('a label or an assignee that may have changed', () => {
   });
 
   test('gone while running freezes, and nothing resumes until it is back', () => {
-    expect(mustStop(after(opened, launched, away))).toBe(true);
+    expect(mustEnd(after(opened, launched, away))).toBe(true);
     const held = [opened, launched, away, ended('cancelled'), frozen, comment()] as const;
     expect(step(...held)).toEqual({ do: 'wait', until: undefined });
     expect(refusal(after(...held), 'resume')).toContain('put it back first');
     expect(step(...held, back)).toEqual({ do: 'resume' });
+  });
+
+  test('gone while frozen and back again starts nothing', () => {
+    const idle = [opened, launched, done(), frozen] as const;
+    expect(step(...idle, away, back)).toEqual({ do: 'wait', until: undefined });
+  });
+
+  test('is judged again when something began to run meanwhile', () => {
+    const closed = { ...away, closedCounts: true } as StateEvent;
+    const state = after(opened, launched, closed);
+    expect(state).toMatchObject({ held: false, recheck: true });
   });
 
   test('still there changes nothing', () => {
@@ -285,10 +302,14 @@ describe('people are told', () => {
     ['of the watchdog', ended('watchdog', {}, 7), true],
     ['of the deadline', ended('deadline', {}, 7), true],
     ['of a lost run', ended('lost', {}, 7), true],
-    ['nothing of what they asked for themselves', ended('cancelled', {}, 7), false],
+    ['of a run that was cancelled though nobody asked', ended('cancelled', {}, 7), true],
   ])('%s', (_, event, expected) => {
     expect(told(event)).toBe(expected);
   });
+});
+
+test('people are not told of what they asked for themselves', () => {
+  expect(needsReport(after(opened, launched, command('freeze'), ended('cancelled')))).toBe(false);
 });
 
 describe('commands', () => {
@@ -320,7 +341,7 @@ describe('commands', () => {
 
   test('freeze gives up a place that a run waits for', () => {
     const state = reduce(states.resuming, command('freeze'), 1);
-    expect(mustNotLaunch(state)).toBe(true);
+    expect(mustEnd(state)).toBe(true);
     const given = reduce(state, { type: 'launch-cancelled', run: 2 }, 2);
     expect(nextStep(given, debounceMs)).toEqual({ do: 'wait', until: undefined });
   });
@@ -361,8 +382,8 @@ test('whatever happens in whatever order, the state stays plain JSON and a step 
     () => ({ type: 'resuming' }),
     () => ({ type: 'launch-failed', run: 1, reason: 'x' }),
     () => ({ type: 'launch-cancelled', run: 1 }),
-    () => ({ type: 'target-checked', targeted: false }),
-    () => ({ type: 'target-checked', targeted: true }),
+    () => ({ type: 'target-checked', targeted: false, closedCounts: false }),
+    () => ({ type: 'target-checked', targeted: true, closedCounts: false }),
     () => onIssue('labelled'),
     () => onIssue('closed'),
     () => onIssue('reopened'),
@@ -377,9 +398,21 @@ test('whatever happens in whatever order, the state stays plain JSON and a step 
   fc.assert(
     fc.property(fc.array(any, { maxLength: 40 }), (makers) => {
       const state = after(...makers.map((make) => make()));
-      expect(JSON.parse(JSON.stringify(state))).toEqual(JSON.parse(JSON.stringify({ ...state })));
+      // What is undefined is left out by JSON, which a carried state may do without.
+      expect(JSON.parse(JSON.stringify(state))).toEqual(withoutUndefined(state));
       expect(nextStep(state, debounceMs).do).toBeDefined();
       expect(state.timeline.length).toBeLessThanOrEqual(200);
     }),
   );
 });
+
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(withoutUndefined);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutUndefined(inner)]));
+}

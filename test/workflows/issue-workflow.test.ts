@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { IssueRef } from '../../src/domain/issue.ts';
@@ -45,12 +46,12 @@ async function startWorkers(): Promise<void> {
     namespace: 'default',
     workflowBundle: await workflowBundle(),
     forge: host.forge,
+    reports: host.reports,
     records: host.records,
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
     hostId: host.hostId,
-    countLiving: async () => host.living(),
-    maxBottles: host.places,
+    places: { limit: host.places, countSettled: async () => host.living() },
   });
   working = workers.run();
 }
@@ -379,6 +380,26 @@ describe('commands', () => {
     expect(host.launches[1]?.cause).toBe('alice asked to resume');
   });
 
+  test('freeze keeps frozen what has unread comments, until a new one comes', async () => {
+    const one = await aRunningIssue();
+    await one.comment();
+    await one.handle.executeUpdate(freezeUpdate, by);
+    await one.reaches('frozen');
+    expect((await one.status()).unreadComments).toBe(1);
+    await one.comment();
+    await until('the second run', () => host.launches.length === 2);
+  });
+
+  test('extend takes whole milliseconds only', async () => {
+    const one = await aRunningIssue();
+    for (const byMs of [Number.NaN, -1, 0.5]) {
+      const refused = await one.handle
+        .executeUpdate(extendDeadlineUpdate, { args: [{ by: 'alice', byMs }] })
+        .catch((error) => error);
+      expect(refused.cause.message).toContain('byMs');
+    }
+  });
+
   test('that make no sense are refused with the reason', async () => {
     const one = await aFrozenIssue();
     const refused = await one.handle.executeUpdate(freezeUpdate, by).catch((error) => error);
@@ -403,7 +424,7 @@ describe('commands', () => {
     const one = await aFrozenIssue();
     await one.handle.executeUpdate(destroyUpdate, by);
     await one.handle.result();
-    const commands = createIssueCommands(temporal.client, usual);
+    const commands = createIssueCommands(temporal.client, usual, async () => undefined);
     expect(await commands.send(one.issue, { type: 'freeze', by: 'alice' })).toEqual({
       answer: 'no-workflow',
     });
@@ -473,6 +494,18 @@ describe('a label or an assignee that is taken away', () => {
     await until('the second run', () => host.launches.length === 2);
   });
 
+  test('leaves a frozen issue alone, and so does its return', async () => {
+    const one = await aFrozenIssue();
+    host.targeted = false;
+    await one.event('labelled');
+    await until('the hold', async () => (await one.status()).held);
+    host.targeted = true;
+    await one.event('labelled');
+    await until('its end', async () => !(await one.status()).held);
+    expect(await one.phase()).toBe('frozen');
+    expect(host.launches).toHaveLength(1);
+  });
+
   test('cancels a queued issue', async () => {
     host.places = 0;
     await restartWorkers();
@@ -483,6 +516,44 @@ describe('a label or an assignee that is taken away', () => {
     await one.event('labelled');
     await one.handle.result();
     expect(host.launches).toEqual([]);
+  });
+});
+
+describe('a forge that does not answer', () => {
+  test('holds back neither deadline nor end of a run whose label may have changed', async () => {
+    const one = await aRunningIssue({ runDeadlineMs: 1_500 });
+    const answer = Promise.withResolvers<void>();
+    host.forgeAnswers = answer.promise;
+    await one.event('labelled');
+    await until('the question', () => count('checkTarget') === 1);
+    await one.reaches('frozen');
+    expect((await one.status()).outcome).toBe('deadline');
+    answer.resolve();
+  });
+
+  test('holds back no destroy command while the issue is read', async () => {
+    const answer = Promise.withResolvers<void>();
+    host.forgeAnswers = answer.promise;
+    const one = anIssue();
+    await one.event('opened');
+    await until('the reading', async () => (await one.history()).length > 5);
+    await one.handle.executeUpdate(destroyUpdate, by);
+    answer.resolve();
+    await one.handle.result();
+    expect(host.launches).toEqual([]);
+  });
+
+  test('for good takes no comment, and the next life begins all the same', async () => {
+    host.reportFailure = () => ApplicationFailure.nonRetryable('archived', 'ForgeRefusedError');
+    const one = await aRunningIssue();
+    host.run(1).finish('exited', { exitCode: 3 });
+    await one.reaches('frozen');
+    await until('the note', () =>
+      host.calls.some((call) => /^recordAttention .*archived/.test(call)),
+    );
+    await one.pullRequest('closed');
+    await one.pullRequest('reopened');
+    await until('a second life', () => host.lives === 2);
   });
 });
 

@@ -1,0 +1,48 @@
+import { log } from '@temporalio/activity';
+import type { IssueRef } from '../domain/issue.ts';
+import { launchFailureReport, runReport } from '../domain/reports.ts';
+import type { Forge } from '../forges/forge.ts';
+import type { Store } from '../store/store.ts';
+import { heartbeating } from './heartbeat.ts';
+import type { ReportActivities } from './inputs.ts';
+import { postOnce } from './post-once.ts';
+
+export interface ReportActivityPorts {
+  readonly forge: Forge;
+  readonly store: Store;
+  /** Tells a person how to look at an issue. */
+  readonly lookAt: (issue: IssueRef) => string;
+}
+
+/** What the orchestrator tells people on the forge, in its own name. */
+export function createReportActivities(ports: ReportActivityPorts): ReportActivities {
+  const { store, lookAt } = ports;
+  return heartbeating<ReportActivities>({
+    async reportRun({ issue, slug, run, pullRequest }) {
+      const record = await store.runs.read(slug, run);
+      if (record?.outcome === undefined) {
+        log.warn('a run without an end is not reported', { slug, run });
+        return;
+      }
+      const { doneStatus, doneSummary } = record;
+      const body = runReport({
+        run,
+        outcome: record.outcome,
+        exitCode: record.exitCode,
+        reason: record.reason,
+        done:
+          doneStatus === undefined ? undefined : { status: doneStatus, summary: doneSummary ?? '' },
+        pullRequest,
+        look: lookAt(issue),
+      });
+      const key = { slug, run, digest: 'run-end' };
+      await postOnce(ports, issue, pullRequest ?? issue.number, key, body);
+    },
+
+    async reportLaunchFailure({ issue, slug, run, pullRequest, reason }) {
+      const body = launchFailureReport({ run, reason, look: lookAt(issue) });
+      const key = { slug, run, digest: 'launch-failed' };
+      await postOnce(ports, issue, pullRequest ?? issue.number, key, body);
+    },
+  });
+}
