@@ -62,6 +62,9 @@ export interface BottleHost {
    */
   destroy(slug: string): Promise<void>;
 
+  /** Removes archived runs and tombstones of bottles that were destroyed more than 30 days ago. */
+  removeExpired(): Promise<void>;
+
   /** All bottles with anything left on this host. */
   list(): Promise<readonly BottleListing[]>;
 
@@ -132,6 +135,8 @@ export interface RunObserver {
   /** All that were read since the call before, at least one, without a gap: record them in one transaction. */
   operations(batch: readonly Operation[]): Promise<void>;
   pullRequest(number: number): Promise<void>;
+  /** The agent posted the comment with this id of the forge. May be told again by a later watch. */
+  comment(id: number): Promise<void>;
   done(done: Done): Promise<void>;
   /** A check-in was seen; at most once a second. Epoch milliseconds. */
   checkin(at: number): void;

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readOutputLog } from '../journal/output-log.ts';
 import type { RunProbe } from '../domain/run.ts';
+import { archiveKeptMs, removeOldArchives } from './archive.ts';
 import type { BackendName, BottleBackend } from './backend.ts';
 import { destroyBottle, waitForSupervisors } from './destroy.ts';
 import { runPaths } from './directory.ts';
@@ -63,6 +64,7 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
       return (await backend?.freeze(paths)) ?? {};
     },
     destroy: (slug) => destroyBottle(host, slug),
+    removeExpired: () => removeOldArchives(host.dataDirectory, archiveKeptMs),
     list: () => listBottles(host),
     readOutput: (run, { follow, signal }) => readOutput(host, run, follow, signal),
   };

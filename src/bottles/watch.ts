@@ -40,6 +40,10 @@ export async function watchRun(
             await operations.handOver();
             await observer.pullRequest(entry.number);
             break;
+          case 'comment':
+            await operations.handOver();
+            await observer.comment(entry.id);
+            break;
           case 'done':
             await operations.handOver();
             await observer.done(entry.done);

@@ -31,6 +31,8 @@ export type JournalEntry =
   | { readonly type: 'operation'; readonly operation: Operation }
   /** The PR of this life was opened or adopted. */
   | { readonly type: 'pull-request'; readonly at: number; readonly number: number }
+  /** The agent posted a comment. `id` is the forge's. */
+  | { readonly type: 'comment'; readonly at: number; readonly id: number }
   | { readonly type: 'done'; readonly at: number; readonly done: Done }
   /** The first one seals the journal and is the only source of the outcome. */
   | { readonly type: 'ended'; readonly end: RunEnd };

@@ -114,6 +114,7 @@ class Supervisor {
       onDone: (done) => this.#onDone(done),
       onPullRequest: (number) =>
         journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
+      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
       onCall,
     });
     this.#gate = createGitGate({

@@ -160,6 +160,7 @@ export class Recorder implements RunObserver {
   readonly batches: (readonly Operation[])[] = [];
   readonly dones: Done[] = [];
   readonly pullRequests: number[] = [];
+  readonly comments: number[] = [];
   readonly checkins: number[] = [];
 
   constructor(lastSequence = 0) {
@@ -176,6 +177,10 @@ export class Recorder implements RunObserver {
 
   async pullRequest(number: number): Promise<void> {
     this.pullRequests.push(number);
+  }
+
+  async comment(id: number): Promise<void> {
+    this.comments.push(id);
   }
 
   async done(done: Done): Promise<void> {

@@ -407,6 +407,34 @@ describe('destroy', () => {
     expect(await fixture.host.stop(request, 'watchdog')).toMatchObject({ outcome: 'cancelled' });
   });
 
+  test('what it left is removed after 30 days, and not before', async () => {
+    const [young, old] = [fixture.request('true'), fixture.request('true')];
+    for (const request of [young, old]) {
+      await fixture.run(request);
+      await fixture.host.destroy(request.slug);
+    }
+    const pathsOf = ({ slug }: LaunchRequest) => bottlePaths(fixture.dataDirectory, slug);
+    const now = Date.now() / 1000;
+    for (const [request, days] of [
+      [young, 29],
+      [old, 31],
+    ] as const) {
+      const { archive, tombstone } = pathsOf(request);
+      for (const path of [archive, tombstone]) await utimes(path, now, now - days * 86_400);
+    }
+    await fixture.host.removeExpired();
+    await fixture.host.removeExpired();
+
+    const left = [young, old].map(pathsOf).map(({ archive, tombstone }) => ({
+      archive: existsSync(archive),
+      tombstone: existsSync(tombstone),
+    }));
+    expect(left).toEqual([
+      { archive: true, tombstone: true },
+      { archive: false, tombstone: false },
+    ]);
+  });
+
   test('a late launch finds the tombstone', async () => {
     const request = fixture.request('echo began');
     await fixture.host.destroy(request.slug);

@@ -86,6 +86,14 @@ describe('a watch', () => {
     expect(recorder.recorded.map(({ sequence }) => sequence)).toEqual([8, 9, 10]);
   });
 
+  test('tells of a comment that the agent posted', async () => {
+    await writeFile(journal, lines([{ type: 'comment', at: 5, id: 77 }, ended]));
+    const recorder = new Recorder();
+    await host.watch(run, giveCredentials, recorder, never);
+
+    expect(recorder.comments).toEqual([77]);
+  });
+
   test('tells of the end of the work only when all operations before it are recorded', async () => {
     const told: string[] = [];
     const done = { status: 'success', summary: 'all well' } as const;

@@ -38,12 +38,15 @@ export interface ScopedForgeOptions {
   readonly forge: () => Forge | undefined;
   /** Records the PR of this life; called once for a number. */
   readonly onPullRequest: (number: number) => Promise<void>;
+  /** Records a comment that was posted. When it fails the comment is as one whose answer was lost. */
+  readonly onComment: (id: number) => Promise<void>;
 }
 
 export function createScopedForge({
   launch,
   forge,
   onPullRequest,
+  onComment,
 }: ScopedForgeOptions): ScopedForge {
   const { repository, issueNumber, branch } = launch;
   let pullRequestNumber = launch.pullRequestNumber;
@@ -101,6 +104,7 @@ export function createScopedForge({
     const comment =
       (unanswered.has(marker) ? await findComment(number, marker) : undefined) ??
       (await createComment(number, `${body}\n\n${marker}`, marker));
+    await onComment(comment.id);
     unanswered.delete(marker);
     posted.set(text, before + 1);
     return comment;

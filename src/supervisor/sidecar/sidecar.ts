@@ -23,6 +23,8 @@ export interface SidecarOptions {
   readonly onDone: (done: Done) => Promise<void>;
   /** Called when the PR of this life is opened or found, before the agent hears of it. */
   readonly onPullRequest: (number: number) => Promise<void>;
+  /** Called with the id of each comment that the forge has taken, before the agent hears of it. */
+  readonly onComment: (id: number) => Promise<void>;
   /** Called for every request: a check-in. */
   readonly onCall: () => void;
 }
@@ -47,6 +49,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     launch: options.launch,
     forge: () => forge,
     onPullRequest: options.onPullRequest,
+    onComment: options.onComment,
   });
   const throttle = createThrottle({ inFlight: maxInFlight, perSecond: maxCallsPerSecond });
   const refusals = createRefusalRecord(operations);

@@ -83,6 +83,12 @@ describe('writing', () => {
     expect(findMarker(body)).toMatchObject({ slug: 'acme-widgets-1-0123abcd', run: 1 });
   });
 
+  test('a comment’s id is recorded, so that it is known whatever becomes of its text', async () => {
+    await stand.call('post_comment', { number: 1, body: 'On it.' });
+    const [comment] = await stand.forge.listComments(stand.repository, 1);
+    expect(stand.comments).toEqual([comment?.id]);
+  });
+
   test('is announced in the journal before it is sent', async () => {
     await stand.call('post_comment', { number: 1, body: 'On it.' });
     expect(stand.entries.map((entry) => entry.type)).toEqual(['operation-started', 'operation']);
@@ -170,6 +176,15 @@ describe('once as seen by people', () => {
     await expect(stand.call('post_comment', params)).rejects.toMatchObject({ code: -32003 });
     await stand.call('post_comment', params);
     expect(await commentsOn(1)).toHaveLength(1);
+  });
+
+  test('a comment whose id could not be recorded is found, not posted again', async () => {
+    stand.commentFailure = new Error('disk full');
+    await expect(stand.call('post_comment', params)).rejects.toThrow();
+    stand.commentFailure = undefined;
+    await stand.call('post_comment', params);
+    expect(await commentsOn(1)).toHaveLength(1);
+    expect(stand.comments).toHaveLength(1);
   });
 
   test('when the comments cannot be read, nothing is posted', async () => {

@@ -27,9 +27,12 @@ export interface Stand {
   readonly entries: JournalEntry[];
   readonly dones: Done[];
   readonly pullRequests: number[];
+  readonly comments: number[];
   calls: number;
   /** When set, recording that the agent is done fails with it. */
   doneFailure: Error | undefined;
+  /** When set, recording a comment fails with it. */
+  commentFailure: Error | undefined;
   operations(): Operation[];
   /** Sends a body and gives the status and the parsed answer. */
   post(body: string | Buffer, path?: string, method?: string): Promise<Answer>;
@@ -109,6 +112,12 @@ export async function openStand(
     async onPullRequest(number) {
       stand.pullRequests.push(number);
     },
+    async onComment(id) {
+      if (stand.commentFailure !== undefined) {
+        throw stand.commentFailure;
+      }
+      stand.comments.push(id);
+    },
     onCall() {
       stand.calls++;
     },
@@ -129,6 +138,8 @@ export async function openStand(
     entries,
     dones: [],
     pullRequests: [],
+    comments: [],
+    commentFailure: undefined,
     calls: 0,
     doneFailure: undefined,
     operations: () =>
