@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { mkdtempDisposable, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { bottlePaths } from '../src/bottles/directory.ts';
+import { isolation, systemDirectories } from '../src/bottles/local/bubblewrap.ts';
+import { startWorld, type Place, type World } from '../test/support/world.ts';
+import { openIssue, type WorldIssue } from '../test/support/world-issue.ts';
+import type { Bench } from './bench.ts';
+import type { Figure } from './figure.ts';
+import { inTurn, median, now } from './measure.ts';
+import { eventsOf, toMilliseconds } from './workflow-history.ts';
+
+const rounds = 9;
+const run = promisify(execFile);
+const sayWhen = 'date +%s%N';
+
+/** Milliseconds from the launch's schedule on, of the marks on its way. */
+interface Launch {
+  readonly supervisorClaims: number;
+  readonly agentIsStarted: number;
+  readonly firstInstruction: number;
+}
+
+/**
+ * From the launch scheduled, by Temporal's history, to the agent's first instruction, against the parts that no launch of
+ * a sandboxed Node program with a working copy can do without, bare and in sequence, to the same instruction.
+ */
+export async function measureLaunch(bench: Bench): Promise<Figure[]> {
+  const world = await bench.own(() =>
+    startWorld({
+      agents: { first: `${sayWhen} > "$HOME/first"` },
+      environment: { ORCHESTRATOR_LOG_LEVEL: 'info' },
+    }),
+  );
+  const { path: scratch } = await bench.own(() => mkdtempDisposable(join(tmpdir(), 'launch-')));
+  const place = await world.repository();
+  const launches: Launch[] = [];
+  let clones = 0;
+  const ms = await inTurn(
+    rounds,
+    bench.signal,
+    async () => {
+      const launch = await launchOnce(world, place);
+      launches.push(launch);
+      return launch.firstInstruction;
+    },
+    () => launchBare(place.repository.cloneUrl, join(scratch, String(++clones))),
+  );
+  const medianOf = (mark: keyof Launch): number => median(launches.map((launch) => launch[mark]));
+  return [
+    {
+      figure: 'launch',
+      value: ms.ours / ms.bare,
+      unit: 'ratio',
+      limit: 1.5,
+      at: 'most',
+      raw: {
+        oursMs: ms.ours,
+        bareMs: ms.bare,
+        supervisorClaimsMs: medianOf('supervisorClaims'),
+        agentIsStartedMs: medianOf('agentIsStarted'),
+      },
+    },
+  ];
+}
+
+async function launchOnce(world: World, place: Place): Promise<Launch> {
+  const issue = await openIssue(world, place, 'first');
+  const { slug } = await issue.reaches('frozen', 1);
+  const scheduledAt = await launchScheduledAt(issue);
+  const { home } = bottlePaths(world.dataDirectory, slug);
+  const first = await readFile(join(home, 'first'), 'utf8');
+  const journal = await issue.journal(1, slug);
+  const since = (type: 'claimed' | 'agent-started'): number => {
+    const entry = journal.find((candidate) => candidate.type === type);
+    return entry !== undefined && 'at' in entry ? entry.at - scheduledAt : Number.NaN;
+  };
+  await issue.command('destroy');
+  await issue.reaches('destroyed');
+  return {
+    supervisorClaims: since('claimed'),
+    agentIsStarted: since('agent-started'),
+    firstInstruction: Number(first) / 1e6 - scheduledAt,
+  };
+}
+
+async function launchScheduledAt(issue: WorldIssue): Promise<number> {
+  const scheduled = (await eventsOf(issue.workflow)).find(
+    ({ activityTaskScheduledEventAttributes: activity }) =>
+      activity?.activityType?.name === 'launchBottle',
+  );
+  if (scheduled === undefined) {
+    throw new Error('no launch was scheduled');
+  }
+  return toMilliseconds(scheduled.eventTime);
+}
+
+/** Node, a clone from the same forge (which the bottle's clone replaces), the sandbox: one after the other. */
+async function launchBare(cloneUrl: string, work: string): Promise<number> {
+  const begunAt = now();
+  await run(process.execPath, ['-e', '0']);
+  await run('git', ['clone', '--quiet', cloneUrl, work]);
+  const { stdout } = await run('bwrap', [
+    ...isolation,
+    ...systemDirectories(),
+    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--bind', work, '/work'],
+    ...['--setenv', 'PATH', '/usr/bin:/bin', '--chdir', '/work', '--', 'sh', '-c', sayWhen],
+  ]);
+  return Number(stdout) / 1e6 - begunAt;
+}
