@@ -16,7 +16,7 @@ export interface BottleBackend {
   /** Starts the sandbox with the launcher as its first program. What runs in it dies with the supervisor. */
   spawn(sandbox: Sandbox): RunningSandbox;
   /** Nothing of the bottle runs afterwards and its whole state is kept. */
-  freeze(paths: BottlePaths): Promise<FrozenBottle>;
+  freeze(paths: BottlePaths): Promise<void>;
   /** Removes everything this backend made outside the bottle's directory, and ends what still runs. */
   destroy(paths: BottlePaths): Promise<void>;
 }
@@ -33,8 +33,6 @@ export interface RunningSandbox {
   /** Ends everything inside. Resolves when nothing of it is left. */
   kill(): Promise<void>;
 }
-
-export type { BackendName } from '../domain/bottle.ts';
 
 export type BackendCheck =
   /** `limits`: those of `BottleLimits` that are enforced here. */
@@ -58,9 +56,4 @@ export interface BottleLimits {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly pids?: number;
-}
-
-export interface FrozenBottle {
-  /** Bytes of state kept, as far as it is cheap to know. */
-  readonly bytes?: number;
 }

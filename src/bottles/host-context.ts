@@ -1,4 +1,5 @@
-import type { BackendName, BottleBackend } from './backend.ts';
+import type { BackendName } from '../domain/bottle.ts';
+import type { BottleBackend } from './backend.ts';
 import { bottlePaths, type BottlePaths, type RunPaths, runPaths } from './directory.ts';
 import type { RunKey } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';

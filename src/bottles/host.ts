@@ -1,6 +1,7 @@
+import type { BackendName } from '../domain/bottle.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Done, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
-import type { BackendName, BottleLimits, FrozenBottle } from './backend.ts';
+import type { BottleLimits } from './backend.ts';
 
 /**
  * The machine's bottles: what the host activities call. Its state is the disk alone (SPEC §5), so that an
@@ -54,7 +55,7 @@ export interface BottleHost {
   probe(run: RunKey): Promise<RunProbe>;
 
   /** Stops what is left and keeps the state. Call it only when the run has ended. */
-  freeze(slug: string): Promise<FrozenBottle>;
+  freeze(slug: string): Promise<void>;
 
   /**
    * Removes the bottle: processes, state, sockets. Leaves a tombstone that a late launch respects, and moves `runs/`

@@ -74,7 +74,9 @@ async function clearWay(host: HostContext, request: LaunchRequest): Promise<Laun
   if (run.state === 'ended' || run.journal.startingAt !== undefined) return launchedOf(run.journal);
   if (run.state === 'alive') {
     if (run.journal.launchFailure === undefined) return undefined;
-    await waitForDeath(run.supervisor, exitMs);
+    if (!(await waitForDeath(run.supervisor, exitMs))) {
+      throw new Error('the supervisor that gave its claim up does not end');
+    }
   }
   if (run.state === 'dead' && run.journal.header?.supervisor === undefined) {
     // Claimed by a stop that was cut short before it could seal.
@@ -106,8 +108,7 @@ async function findOrStartSupervisor(
   }
   signal.throwIfAborted();
   if (existsSync(journal)) return undefined;
-  const log = await readFile(supervisorLog(host, request), 'utf8').catch(() => '');
-  throw new Error(`the supervisor did not start: ${log.trim().slice(-1000)}`);
+  throw new Error(`the supervisor did not start: ${await supervisorSaid(host, request)}`);
 }
 
 /** Each step may have been made before. */
@@ -235,7 +236,9 @@ async function untilStarted(
   const over = known?.startingAt !== undefined || known?.end !== undefined;
   if (known !== undefined && over) return launchedOf(known);
   signal.throwIfAborted();
-  throw new Error('the supervisor died before it started the agent');
+  throw new Error(
+    `the supervisor died before it started the agent: ${await supervisorSaid(host, request)}`,
+  );
 }
 
 function launchedOf(journal: Journal): Launched {
@@ -246,6 +249,12 @@ function refuseDestroyed(host: HostContext, slug: string): void {
   if (existsSync(pathsOf(host, slug).tombstone)) {
     throw new BottleDestroyedError(`The bottle ${slug} was destroyed.`);
   }
+}
+
+/** The last of what it wrote to its log. */
+async function supervisorSaid(host: HostContext, request: LaunchRequest): Promise<string> {
+  const log = await readFile(supervisorLog(host, request), 'utf8').catch(() => '');
+  return log.trim().slice(-1000) || 'it says nothing of why';
 }
 
 function supervisorLog(host: HostContext, request: LaunchRequest): string {

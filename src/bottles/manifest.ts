@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, rm, writeFile } from 'node:fs/promises';
-import type { BackendName } from './backend.ts';
+import type { BackendName } from '../domain/bottle.ts';
 import type { BottlePaths } from './directory.ts';
 
 /** `bottle.json`: what never changes in a bottle's life. */

@@ -1,5 +1,6 @@
+import type { BackendName } from '../domain/bottle.ts';
 import { LaunchRefusedError } from '../domain/errors.ts';
-import type { BackendName, BottleBackend } from './backend.ts';
+import type { BottleBackend } from './backend.ts';
 import { createLocalBackend } from './local/local-backend.ts';
 
 const factories: Partial<Record<BackendName, () => BottleBackend>> = {

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { RunEnd, StopReason } from '../domain/run.ts';
 import type { ProcessIdentity } from '../journal/format.ts';
-import { followJournal, readJournal } from '../journal/reader.ts';
-import { sealJournal } from '../journal/seal.ts';
+import { readJournal } from '../journal/reader.ts';
+import { type KnownRun, sealJournal } from '../journal/seal.ts';
 import { ControlClient, ControlError } from './control-client.ts';
 import { runPaths } from './directory.ts';
 import { type HostContext, pathsOf, runPathsOf, socketsOf, withBottle } from './host-context.ts';
 import type { RunKey } from './host.ts';
 import { isAlive } from './liveness.ts';
-import { readManifest } from './manifest.ts';
+import { freezeBottle } from './freeze.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 
 /** Beyond the time to TERM and KILL the agent: for calls to the forge to be answered, and for the disk. */
@@ -33,46 +33,40 @@ export async function stopRun(host: HostContext, run: RunKey, reason: StopReason
       return { end: await sealRun(host, run) };
     });
     if (state.end !== undefined) return state.end;
-    await stopSupervisor(host, run, state.supervisor, reason);
+    if (state.supervisor !== undefined) await stopSupervisor(host, run, state.supervisor, reason);
   }
 }
 
 /**
  * Seals a run that has no living supervisor, after ending what it may have left behind. The caller holds the slug's lock.
+ * @returns undefined when a supervisor has claimed the run meanwhile: one that was started may be too young to be seen
  */
-export async function sealRun(host: HostContext, run: RunKey): Promise<RunEnd> {
-  const paths = pathsOf(host, run.slug);
+export async function sealRun(host: HostContext, run: RunKey): Promise<RunEnd | undefined> {
   const { root, journal } = runPathsOf(host, run);
-  const backend = host.backends.get(readManifest(paths)?.backend ?? 'local');
-  await backend?.freeze(paths);
+  await freezeBottle(host, run.slug);
   await mkdir(root, { recursive: true, mode: 0o700 });
-  return await sealJournal(journal, { slug: run.slug, run: run.run }, ({ startedAt, done }) => {
-    const endedAt = Date.now();
-    if (startedAt === undefined) return { outcome: 'cancelled', endedAt };
-    const reason = 'the supervisor died';
-    return done === undefined
-      ? { outcome: 'lost', reason, startedAt, endedAt }
-      : {
-          outcome: 'done',
-          done,
-          reason: `${reason} after the agent was done`,
-          startedAt,
-          endedAt,
-        };
-  });
+  return await sealJournal(journal, { slug: run.slug, run: run.run }, endOfDead);
 }
 
-/** Resolves when the supervisor has sealed the journal, or is dead. */
+function endOfDead({ supervisor, startedAt, done }: KnownRun): RunEnd | undefined {
+  if (supervisor !== undefined && isAlive(supervisor)) return undefined;
+  const endedAt = Date.now();
+  if (startedAt === undefined) return { outcome: 'cancelled', endedAt };
+  const reason = 'the supervisor died';
+  return done === undefined
+    ? { outcome: 'lost', reason, startedAt, endedAt }
+    : { outcome: 'done', done, reason: `${reason} after the agent was done`, startedAt, endedAt };
+}
+
+/** Resolves when the supervisor is dead. One that is told to stop seals its journal first. */
 async function stopSupervisor(
   host: HostContext,
   run: RunKey,
   supervisor: ProcessIdentity,
   reason: StopReason,
 ): Promise<void> {
-  const { journal } = runPathsOf(host, run);
   if (await tellToStop(socketsOf(host, run).control, supervisor, reason)) {
-    const timeout = AbortSignal.timeout(host.timing.afterTerm + sealMs);
-    if (await isSealedOrDead(journal, supervisor, timeout)) return;
+    if (await waitForDeath(supervisor, host.timing.afterTerm + sealMs)) return;
   }
   // It does not listen. Its agent dies with it.
   signal(supervisor, 'SIGTERM');
@@ -102,25 +96,6 @@ async function tellToStop(
     }
   }
   return !isAlive(supervisor);
-}
-
-async function isSealedOrDead(
-  journal: string,
-  supervisor: ProcessIdentity,
-  timeout: AbortSignal,
-): Promise<boolean> {
-  const dead = new AbortController();
-  const watching = setInterval(() => {
-    if (!isAlive(supervisor)) dead.abort();
-  }, 100);
-  try {
-    for await (const entry of followJournal(journal, AbortSignal.any([timeout, dead.signal]))) {
-      if (entry.type === 'ended') return true;
-    }
-    return dead.signal.aborted;
-  } finally {
-    clearInterval(watching);
-  }
 }
 
 async function endOfDestroyed(host: HostContext, run: RunKey): Promise<RunEnd> {

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readOutputLog } from '../journal/output-log.ts';
+import type { BackendName } from '../domain/bottle.ts';
 import type { RunProbe } from '../domain/run.ts';
 import { archiveKeptMs, removeOldArchives } from './archive.ts';
-import type { BackendName, BottleBackend } from './backend.ts';
+import type { BottleBackend } from './backend.ts';
 import { destroyBottle, waitForSupervisors } from './destroy.ts';
 import { runPaths } from './directory.ts';
+import { freezeBottle } from './freeze.ts';
 import { type HostContext, pathsOf, runPathsOf } from './host-context.ts';
 import type { BottleHost, BottleListing, RunKey } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -58,10 +60,8 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
     stop: (run, reason) => stopRun(host, run, reason),
     probe: (run) => probeRun(host, run),
     async freeze(slug) {
-      const paths = pathsOf(host, slug);
-      await waitForSupervisors(paths);
-      const backend = host.backends.get(readManifest(paths)?.backend ?? 'local');
-      return (await backend?.freeze(paths)) ?? {};
+      await waitForSupervisors(pathsOf(host, slug));
+      await freezeBottle(host, slug);
     },
     destroy: (slug) => destroyBottle(host, slug),
     removeExpired: () => removeOldArchives(host.dataDirectory, archiveKeptMs),

@@ -1,25 +1,34 @@
 import type { RunEnd } from '../domain/run.ts';
 import type { Operation } from '../domain/operation.ts';
-import { journalVersion, type JournalEntry } from './format.ts';
+import { journalVersion, type JournalEntry, type ProcessIdentity } from './format.ts';
 import { readJournal } from './reader.ts';
 import { claimJournal, reopenJournal } from './writer.ts';
+
+/** What the end of a run without a writer is decided from. */
+export interface KnownRun {
+  /** Undefined when nobody claimed the run. */
+  readonly supervisor: ProcessIdentity | undefined;
+  readonly startedAt: number | undefined;
+  readonly done: RunEnd['done'];
+}
 
 /**
  * Seals the journal of a run that has no writer any more, and closes the writes whose answer nobody will know.
  * A run that was never claimed is claimed by this, so that a late launch finds it ended.
  *
- * The caller holds the run's lock and has proven its supervisor dead.
- * @param decide gives the end, from what is known
- * @returns the end the journal has: the earlier one if there was one
+ * The caller holds the run's lock.
+ * @param decide gives the end, from what is known; undefined when the supervisor lives, and the journal is its own
+ * @returns the end the journal has: the earlier one if there was one; undefined when it was left to its supervisor
  */
 export async function sealJournal(
   path: string,
   run: { slug: string; run: number },
-  decide: (known: { startedAt: number | undefined; done: RunEnd['done'] }) => RunEnd,
-): Promise<RunEnd> {
+  decide: (known: KnownRun) => RunEnd | undefined,
+): Promise<RunEnd | undefined> {
   const journal = await readJournal(path);
   if (journal === undefined) {
-    const end = decide({ startedAt: undefined, done: undefined });
+    const end = decide({ supervisor: undefined, startedAt: undefined, done: undefined });
+    if (end === undefined) return undefined;
     const header = {
       type: 'claimed',
       version: journalVersion,
@@ -28,17 +37,18 @@ export async function sealJournal(
       supervisor: undefined,
     } as const;
     const claimed = await claimJournal(path, header);
-    if (claimed === undefined) return await sealJournal(path, run, decide);
-    await claimed.seal({ type: 'ended', end });
-    return end;
+    await claimed?.seal({ type: 'ended', end });
+    return claimed === undefined ? undefined : end;
   }
   if (journal.end !== undefined) return journal.end;
+  const done = journal.entries.find((entry) => entry.type === 'done')?.done;
+  const supervisor = journal.header?.supervisor;
+  const end = decide({ supervisor, startedAt: journal.startingAt, done });
+  if (end === undefined) return undefined;
   const writer = await reopenJournal(path, journal.validBytes);
   for (const operation of unanswered(journal.entries)) {
     await writer.append({ type: 'operation', operation });
   }
-  const done = journal.entries.find((entry) => entry.type === 'done')?.done;
-  const end = decide({ startedAt: journal.startingAt, done });
   await writer.seal({ type: 'ended', end });
   return end;
 }

@@ -78,12 +78,15 @@ export class HostFixture {
   }
 
   /** As the next orchestrator on the same data directory has it. */
-  anotherHost(timing: SupervisorTiming = supervisorTiming): BottleHost {
+  anotherHost(
+    timing: SupervisorTiming = supervisorTiming,
+    backend: BottleBackend = this.backend,
+  ): BottleHost {
     return createSupervisedHost({
       dataDirectory: this.dataDirectory,
       socketBase: this.socketBase,
       runtimeDirectory: this.runtimeDirectory,
-      backends: new Map([[this.backend.name, this.backend]]),
+      backends: new Map([[backend.name, backend]]),
       hostId: 'test',
       timing,
     });

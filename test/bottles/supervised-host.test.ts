@@ -2,8 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
+import { type BottlePaths, bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import type { LaunchRequest } from '../../src/bottles/host.ts';
+import { supervisorTiming } from '../../src/bottles/launch-file.ts';
+import { isAlivePid } from '../../src/bottles/liveness.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { until } from '../support/until.ts';
@@ -27,6 +29,10 @@ const nonsense = `curl -sS --unix-socket /run/bottle/sidecar.sock -d '{"jsonrpc"
 
 function journalOf(request: LaunchRequest): string {
   return runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, request.run).journal;
+}
+
+function launchFileOf(request: LaunchRequest): string {
+  return runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, request.run).launch;
 }
 
 async function supervisorOf(request: LaunchRequest): Promise<number> {
@@ -163,6 +169,32 @@ describe('stop', () => {
       expect(await fixture.host.probe(request)).toMatchObject({ state: 'ended' });
     },
   );
+
+  test('that finds a supervisor only when it has begun to seal stops it, and it alone seals', async () => {
+    const request = fixture.request('echo began; sleep 1000');
+    const claimed = Promise.withResolvers<void>();
+    const backend = {
+      ...fixture.backend,
+      // Looking for processes takes a while: meanwhile the young supervisor claims the run.
+      async freeze(paths: BottlePaths) {
+        claimed.resolve();
+        await until('a claim', () => readJournal(journalOf(request)));
+        await fixture.backend.freeze(paths);
+      },
+    };
+    const host = fixture.anotherHost({ ...supervisorTiming, afterTerm: 1_000 }, backend);
+    const cut = new AbortController();
+    const launching = host.launch(request, credentials, cut.signal).catch(() => {});
+    await until('it is told what to do', () => existsSync(launchFileOf(request)));
+    cut.abort(new Error('cancelled'));
+    const end = await host.stop(request, 'cancelled');
+    await launching;
+
+    await claimed.promise;
+    expect(end).toMatchObject({ outcome: 'cancelled' });
+    expect(isAlivePid(await supervisorOf(request))).toBe(false);
+    expect(readFileSync(journalOf(request), 'utf8').match(/"ended"/g)).toHaveLength(1);
+  });
 
   test('seals a run whose supervisor was killed as lost, once, and the watch then ends', async () => {
     const request = fixture.request('echo ready; sleep 1000');

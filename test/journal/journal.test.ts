@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,13 +194,33 @@ describe('sealing a run without a supervisor', () => {
     expect(end).toEqual({ outcome: 'exited', exitCode: 3, endedAt: 4 });
   });
 
+  test('leaves the journal of a supervisor that lives alone', async () => {
+    const writer = await claim();
+    const before = await readFile(path, 'utf8');
+
+    expect(await sealJournal(path, run, () => undefined)).toBeUndefined();
+    expect(await readFile(path, 'utf8')).toBe(before);
+    await writer.close();
+  });
+
+  test('leaves a run that a supervisor claims at the same time to it', async () => {
+    const end = await sealJournal(path, run, ({ supervisor }) => {
+      expect(supervisor).toBeUndefined();
+      writeFileSync(path, `${JSON.stringify(header)}\n`);
+      return { outcome: 'cancelled', endedAt: 9 };
+    });
+
+    expect(end).toBeUndefined();
+    expect((await readJournal(path))?.end).toBeUndefined();
+  });
+
   test('claims a run that was never launched, so that no launch can', async () => {
     const end = await sealJournal(path, run, ({ startedAt }) => ({
       outcome: startedAt === undefined ? 'cancelled' : 'lost',
       endedAt: 9,
     }));
 
-    expect(end.outcome).toBe('cancelled');
+    expect(end?.outcome).toBe('cancelled');
     expect(await claimJournal(path, header)).toBeUndefined();
   });
 });

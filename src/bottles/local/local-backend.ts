@@ -27,7 +27,6 @@ export function createLocalBackend(): BottleBackend {
     spawn: spawnSandbox,
     async freeze(paths) {
       await killSandboxProcesses(paths.slug);
-      return {};
     },
     async destroy(paths) {
       await killSandboxProcesses(paths.slug);
