@@ -3,11 +3,10 @@ import { publishes, saysThatItRuns, succeeds, worker } from '../support/agents.t
 import { GiteaPerson } from '../support/gitea-person.ts';
 import { until } from '../support/until.ts';
 import { openIssue, type WorldIssue } from '../support/world-issue.ts';
-import { type Place, startWorld, supervisors, type World } from '../support/world.ts';
+import { startWorld, supervisors, type World } from '../support/world.ts';
 
 /** What begins a life, what does not, and what ends one. */
 let world: World;
-let place: Place;
 
 beforeAll(async () => {
   world = await startWorld({
@@ -22,7 +21,6 @@ beforeAll(async () => {
     },
     environment: { MAX_BOTTLES: '20' },
   });
-  place = await world.repository();
 });
 afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
@@ -55,6 +53,7 @@ async function reachesLife(issue: WorldIssue, life: number, phase: string) {
 
 describe.concurrent('after the end', () => {
   test('a pull request that is closed and reopened at once begins a new life on the same branch', async () => {
+    const place = await world.repository();
     const issue = await openIssue(world, place, 'worker');
     const number = await issue.worked(1);
     const first = await issue.reaches('frozen', 1);
@@ -71,6 +70,7 @@ describe.concurrent('after the end', () => {
   });
 
   test('an edit begins nothing; an issue that is reopened begins a new life on a new branch after a merge', async () => {
+    const place = await world.repository();
     const issue = await openIssue(world, place, 'worker');
     const merged = await issue.worked(1);
     // The pull request says "Closes #n".
@@ -90,6 +90,7 @@ describe.concurrent('after the end', () => {
 
 describe.concurrent('the label', () => {
   test('taken away freezes a run, and put back resumes it', async () => {
+    const place = await world.repository();
     const issue = await openIssue(world, place, 'endless');
     await issue.printed(1, /still here/);
     await issue.alice.setLabels(issue.number, []);
@@ -106,6 +107,7 @@ describe.concurrent('the label', () => {
   });
 
   test('of two agents gets one comment, and the issue starts when one is left', async () => {
+    const place = await world.repository();
     const issue = await openIssue(world, place, 'worker', {
       labels: ['bot-bottle:worker', 'bot-bottle:other'],
     });
@@ -124,6 +126,7 @@ describe.concurrent('the label', () => {
 
 describe.concurrent('a comment', () => {
   test('by an outsider is recorded as ignored and begins no run', async () => {
+    const place = await world.repository();
     const issue = await openIssue(world, place, 'worker');
     const pullRequest = await issue.worked(1);
     const mallory = new GiteaPerson(world.gitea.mallory, place.repository);
@@ -141,6 +144,7 @@ describe.concurrent('a comment', () => {
   });
 
   test('of a review is in the prompt with its file and line', async () => {
+    const place = await world.repository();
     const issue = await openIssue(world, place, 'lines');
     const pullRequest = await issue.worked(1);
     await issue.alice.review(pullRequest, {
