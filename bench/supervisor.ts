@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bottlePaths } from '../src/bottles/directory.ts';
@@ -8,7 +8,6 @@ import { startWorld, supervisors, type World } from '../test/support/world.ts';
 import { openIssue } from '../test/support/world-issue.ts';
 import type { Bench } from './bench.ts';
 import type { Figure } from './figure.ts';
-import { now } from './measure.ts';
 
 const settleMs = 5_000;
 const gigabyte = 1_073_741_824;
@@ -36,13 +35,14 @@ export async function measureSupervisor(bench: Bench): Promise<Figure[]> {
 
   const talker = await openIssue(world, place, 'streaming');
   const { slug } = await talker.reaches('running', 1);
-  const begunAt = now();
   const pid = await supervisorOf(world, slug);
   const printed = join(bottlePaths(world.dataDirectory, slug).home, 'printed');
   await until('1 GB to be printed', () => existsSync(printed), 120_000);
-  const seconds = (now() - begunAt) / 1000;
   const peak = await memoryOf(pid, 'VmHWM');
   const afterwards = await memoryOf(pid, 'VmRSS');
+  const started = (await talker.journal(1, slug)).find(({ type }) => type === 'agent-started');
+  const startedAt = started !== undefined && 'at' in started ? started.at : Number.NaN;
+  const seconds = ((await stat(printed)).mtimeMs - startedAt) / 1000;
 
   const limits = { unit: 'MiB', at: 'most' } as const;
   return [
