@@ -46,10 +46,11 @@ export async function sealJournal(
   const end = decide({ supervisor, startedAt: journal.startingAt, done });
   if (end === undefined) return undefined;
   const writer = await reopenJournal(path, journal.validBytes);
-  for (const operation of unanswered(journal.entries)) {
-    await writer.append({ type: 'operation', operation });
-  }
-  await writer.seal({ type: 'ended', end });
+  const missing = unanswered(journal.entries);
+  await writer.seal(
+    { type: 'ended', end },
+    missing.map((operation) => ({ type: 'operation', operation })),
+  );
   return end;
 }
 

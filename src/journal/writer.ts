@@ -94,10 +94,14 @@ export class JournalWriter {
     });
   }
 
-  /** Appends the last entry and closes the file. A full disk is no hindrance: the reserve is given back first. */
-  async seal(entry: JournalEntry): Promise<void> {
+  /**
+   * Appends the last entry and closes the file. A full disk is no hindrance: the reserve is given back first.
+   * @param before entries that are not written yet and must be
+   */
+  async seal(entry: JournalEntry, before: readonly JournalEntry[] = []): Promise<void> {
     this.#sealing = true;
-    await this.append(entry, { durable: true });
+    const missing = before.map((one) => this.append(one));
+    await Promise.all([...missing, this.append(entry, { durable: true })]);
     await this.close();
   }
 

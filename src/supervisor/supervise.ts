@@ -272,8 +272,8 @@ class Supervisor {
     await sandbox.kill();
     await Promise.race([(await exit).drained, delay(drainMs)]);
     output.close();
-    await this.#operations.settle(settleMs);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first) });
+    const unwritten = await this.#operations.settle(settleMs);
+    await this.#journal.seal({ type: 'ended', end: this.#judge(first) }, unwritten);
   }
 
   async #terminate(sandbox: RunningSandbox, exit: Promise<Exit>): Promise<void> {

@@ -147,24 +147,24 @@ describe('following a journal', () => {
   });
 });
 
-describe('sealing a run without a supervisor', () => {
-  const run = { slug: 'site-1-00000000', run: 1 };
-  const call = {
-    at: 5,
-    operation: 'post_comment',
-    target: '#1',
-    argumentsDigest: 'd',
-    argumentsShort: 's',
-  } as const;
+const run = { slug: 'site-1-00000000', run: 1 };
+const post = {
+  at: 5,
+  operation: 'post_comment',
+  target: '#1',
+  argumentsDigest: 'd',
+  argumentsShort: 's',
+} as const;
 
+describe('sealing a run without a supervisor', () => {
   test('closes writes whose answer nobody knows', async () => {
     const writer = await claim();
     await writer.append({ type: 'agent-starting', at: 2 });
-    await writer.append({ type: 'operation-started', operation: { sequence: 1, ...call } });
-    await writer.append({ type: 'operation-started', operation: { sequence: 2, ...call } });
+    await writer.append({ type: 'operation-started', operation: { sequence: 1, ...post } });
+    await writer.append({ type: 'operation-started', operation: { sequence: 2, ...post } });
     await writer.append({
       type: 'operation',
-      operation: { sequence: 2, ...call, outcome: 'ok', durationMs: 1 },
+      operation: { sequence: 2, ...post, outcome: 'ok', durationMs: 1 },
     });
     await writer.close();
 
@@ -272,6 +272,34 @@ describe.skipIf(process.getuid?.() !== 0)(
       await writer.seal({ type: 'ended', end: { outcome: 'lost', endedAt: 3 } });
 
       expect((await readJournal(path))?.end?.outcome).toBe('lost');
+    });
+
+    test('a run is sealed with the entries that it lacks', async () => {
+      const writer = await claim();
+      await fillDisk();
+      const entries = [2, 3].map((at) => ({ type: 'agent-started', at }) as const);
+      await writer.seal({ type: 'ended', end: { outcome: 'lost', endedAt: 4 } }, entries);
+
+      expect((await readJournal(path))?.entries.map(({ type }) => type)).toEqual([
+        'claimed',
+        'agent-started',
+        'agent-started',
+        'ended',
+      ]);
+    });
+
+    test('a run whose supervisor died is sealed, with the answers that nobody knows', async () => {
+      const writer = await claim();
+      await writer.append({ type: 'agent-starting', at: 2 });
+      const call = { ...post, argumentsShort: 's'.repeat(5_000) };
+      await writer.append({ type: 'operation-started', operation: { sequence: 1, ...call } });
+      await fillDisk();
+      await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
+
+      expect((await readJournal(path))?.entries.slice(-2)).toMatchObject([
+        { type: 'operation', operation: { outcome: 'error' } },
+        { type: 'ended' },
+      ]);
     });
 
     async function fillDisk(): Promise<void> {

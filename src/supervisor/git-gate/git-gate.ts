@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ForgeCredentials } from '../../bottles/host.ts';
 import type { Operation } from '../../domain/operation.ts';
+import { OperationBudgetError } from '../operation-log.ts';
 import type { OpenOperation, OperationLog } from '../operation-log.ts';
 import { describeArguments } from '../sidecar/call-arguments.ts';
 import { runHttpBackend } from './http-backend.ts';
@@ -97,7 +98,14 @@ export function createGitGate(options: GitGateOptions): GitGate {
     >,
   ): Promise<void> {
     const { commands, body } = await readPushRequest(call.request);
-    const operation = commands.length === 0 ? undefined : await begin(commands);
+    let refusal: string | undefined;
+    const operation =
+      commands.length === 0
+        ? undefined
+        : await begin(commands).catch((error: unknown) => {
+            if (!(error instanceof OperationBudgetError)) throw error;
+            refusal = error.message;
+          });
     const end = await runHttpBackend({
       ...call,
       body,
@@ -107,7 +115,7 @@ export function createGitGate(options: GitGateOptions): GitGate {
         GIT_TERMINAL_PROMPT: '0',
         BOT_BOTTLE_REF: ref,
         BOT_BOTTLE_UPSTREAM: upstream,
-        BOT_BOTTLE_CLOSED: closedReason(),
+        BOT_BOTTLE_CLOSED: refusal ?? closedReason(),
       },
       finishWithoutClient: true,
     });

@@ -6,6 +6,7 @@ import {
   ForgeScopeError,
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
+import { OperationBudgetError } from '../operation-log.ts';
 import { RpcError, errorCodes } from './rpc.ts';
 
 /** The run is over as far as writing goes. */
@@ -29,6 +30,9 @@ export function toRpcError(error: unknown): RpcError {
   }
   if (error instanceof AlreadyDoneError) {
     return answer(errorCodes.alreadyDone, 'Exit now.');
+  }
+  if (error instanceof OperationBudgetError) {
+    return answer(errorCodes.budgetSpent, 'Only signal_done is taken: call it, and exit.');
   }
   if (error instanceof ForgeUnavailableError) {
     const seconds = error.retryAfterSeconds ?? 10;

@@ -15,6 +15,7 @@ export const errorCodes = {
   tooManyCalls: -32005,
   forgeNotFound: -32006,
   forgeDenied: -32007,
+  budgetSpent: -32008,
 } as const;
 
 /** What a failed call is answered with. The message tells the agent what to do. */

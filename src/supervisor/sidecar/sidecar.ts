@@ -3,6 +3,7 @@ import type { LaunchRequest } from '../../bottles/host.ts';
 import { ForgeScopeError } from '../../domain/errors.ts';
 import type { Done } from '../../domain/run.ts';
 import type { Forge } from '../../forges/forge.ts';
+import { OperationBudgetError } from '../operation-log.ts';
 import type { OperationCall, OperationLog } from '../operation-log.ts';
 import { describeArguments } from './call-arguments.ts';
 import { AlreadyDoneError, toRpcError } from './call-error.ts';
@@ -192,8 +193,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
 
   /** The entry of a call that came to nothing before it began. */
   async function record(call: RpcCall | undefined, error: unknown): Promise<void> {
-    const operation = await operations.begin(describeCall(call, undefined));
-    await operation.finish('rejected', reasonOf(error));
+    await recordRefusal(operations, describeCall(call, undefined), reasonOf(error));
   }
 
   function describeCall(call: RpcCall | undefined, checked: MethodCall | undefined): OperationCall {
@@ -229,6 +229,20 @@ function targetOf(call: MethodCall, branch: string): string {
   }
 }
 
+/** What was refused anyway is refused for its own reason, also when it cannot be recorded any more. */
+async function recordRefusal(
+  operations: OperationLog,
+  call: OperationCall,
+  reason: string,
+): Promise<void> {
+  try {
+    const operation = await operations.begin(call);
+    await operation.finish('rejected', reason);
+  } catch (error) {
+    if (!(error instanceof OperationBudgetError)) throw error;
+  }
+}
+
 /** Refused floods in the op log: at most one entry a second, with how many there were since the one before. */
 function createRefusalRecord(operations: OperationLog): { add(): Promise<RpcError> } {
   const error = new RpcError(
@@ -245,13 +259,13 @@ function createRefusalRecord(operations: OperationLog): { add(): Promise<RpcErro
         const reason = `${refused} calls refused: too many`;
         recordedAt = performance.now();
         refused = 0;
-        const operation = await operations.begin({
+        const call = {
           operation: 'unknown',
           target: '',
           ...describeArguments({}),
           write: false,
-        });
-        await operation.finish('rejected', reason);
+        } as const;
+        await recordRefusal(operations, call, reason);
       }
       return error;
     },

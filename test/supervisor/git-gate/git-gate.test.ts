@@ -188,6 +188,20 @@ describe('the git gate', () => {
     });
   });
 
+  test('refuses what can no longer be recorded, and says so', async () => {
+    const origin = await stand.openGate(branch, { budget: 0 });
+    const work = await stand.clone('work', origin);
+    await git(work, 'switch', '--quiet', '--create', branch);
+    for (const file of ['a.txt', 'b.txt']) {
+      await commit(work, file, 'a\n');
+      const { code, out } = await tryGit(work, 'push', 'origin', branch);
+      expect(code).not.toBe(0);
+      expect(out).toContain('remote: bot-bottle: this run has made more calls than are recorded');
+    }
+    expect(stand.operations()).toMatchObject([{ outcome: 'rejected' }]);
+    expect(await git(stand.upstream, 'branch', '--format=%(refname:short)')).toBe('main');
+  });
+
   test('refuses to delete the own branch', async () => {
     const work = await workOnBranch();
     const head = await commit(work, 'a.txt', 'a\n');

@@ -37,7 +37,7 @@ export interface Stand {
   calls: number;
   operations(): Operation[];
   /** Another bottle's branch, behind a gate of its own on the same mirror. */
-  openGate(branch: string, options?: { credentials: boolean }): Promise<string>;
+  openGate(branch: string, options?: { credentials?: boolean; budget?: number }): Promise<string>;
   clone(name: string, origin?: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -83,18 +83,21 @@ export async function openStand(branch = 'bot-bottle/issue-7'): Promise<Stand> {
   await git(root, 'init', '--quiet', '--bare', '--initial-branch=main', mirror);
   await git(mirror, 'fetch', '--quiet', upstream, '+refs/heads/*:refs/heads/*');
 
-  const makeGate = (own: string): GitGate =>
+  const makeGate = (own: string, budget?: number): GitGate =>
     createGitGate({
       mirror,
       hooks: hooksDirectory,
       upstream: cloneUrl,
       branch: own,
       environment: hostEnvironment,
-      operations: createOperationLog({
-        async append(entry) {
-          entries.push(entry);
+      operations: createOperationLog(
+        {
+          async append(entry) {
+            entries.push(entry);
+          },
         },
-      }),
+        budget,
+      ),
       isDone: () => stand.done,
       onCall: () => {
         stand.calls++;
@@ -118,8 +121,8 @@ export async function openStand(branch = 'bot-bottle/issue-7'): Promise<Stand> {
     calls: 0,
     operations: () =>
       entries.flatMap((entry) => (entry.type === 'operation' ? [entry.operation] : [])),
-    async openGate(own, { credentials } = { credentials: true }) {
-      const other = makeGate(own);
+    async openGate(own, { credentials = true, budget } = {}) {
+      const other = makeGate(own, budget);
       if (credentials) {
         other.setCredentials({ apiUrl: `${forge}/api/v1`, login, token });
       }

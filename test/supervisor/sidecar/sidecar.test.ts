@@ -491,6 +491,29 @@ describe('a forge that', () => {
   });
 });
 
+test('an agent that calls for ever is refused in the end, and can still say that it is done', async () => {
+  await stand.close();
+  stand = await openStand({ budget: 2_000 });
+  for (let call = 0; call < 10; call++) {
+    await stand.call('read_issue', { number: 1 }).catch(() => {});
+  }
+  await expect(stand.call('read_issue', { number: 1 })).rejects.toMatchObject({
+    code: -32008,
+    message: expect.stringContaining('Only signal_done is taken'),
+  });
+  // What is wrong with a call is told all the same.
+  await expect(stand.call('read_issue', {})).rejects.toMatchObject({ code: -32602 });
+  const done = { status: 'partial', summary: 'half' };
+  await stand.call('signal_done', done);
+
+  expect(stand.dones).toEqual([done]);
+  expect(stand.operations().map(({ outcome }) => outcome)).toEqual([
+    ...Array.from({ length: stand.operations().length - 2 }, () => 'ok'),
+    'rejected',
+    'ok',
+  ]);
+});
+
 describe('a flood', () => {
   test('is told to slow down, and does not fill the journal', async () => {
     const body = JSON.stringify({

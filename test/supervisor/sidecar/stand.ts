@@ -64,7 +64,7 @@ export class CallError extends Error {
 }
 
 export async function openStand(
-  options: { connected?: boolean; launch?: Partial<LaunchRequest> } = {},
+  options: { connected?: boolean; launch?: Partial<LaunchRequest>; budget?: number } = {},
 ): Promise<Stand> {
   const root = await mkdtemp(join(tmpdir(), 'sidecar-'));
   const socket = join(root, 'sidecar.sock');
@@ -98,11 +98,14 @@ export async function openStand(
       deadlineMs: 60_000,
       ...options.launch,
     },
-    operations: createOperationLog({
-      async append(entry) {
-        entries.push(entry);
+    operations: createOperationLog(
+      {
+        async append(entry) {
+          entries.push(entry);
+        },
       },
-    }),
+      options.budget,
+    ),
     async onDone(done) {
       if (stand.doneFailure !== undefined) {
         throw stand.doneFailure;
