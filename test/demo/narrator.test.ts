@@ -45,7 +45,9 @@ test('a terminal sees what is waited for until it has come; elsewhere nothing is
     await narrator.during('waiting for something that takes long', Promise.resolve());
   }
 
-  expect(stripVTControlCharacters(terminal.written())).toMatch(/0\.0 s {2}\| waiting for somet\s*$/);
+  expect(stripVTControlCharacters(terminal.written())).toMatch(
+    /0\.0 s {2}\| waiting for somet\s*$/,
+  );
   expect(terminal.written().endsWith('\r\u001b[K')).toBe(true);
   expect(file.written()).toBe('');
 });
