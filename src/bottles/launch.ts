@@ -70,15 +70,16 @@ export async function launchRun(
 async function clearWay(host: HostContext, request: LaunchRequest): Promise<Launched | undefined> {
   const { root, journal } = runPathsOf(host, request);
   const run = await readRunState(journal);
-  if (run.state === 'absent') return undefined;
-  if (run.state === 'ended' || run.journal.startingAt !== undefined) return launchedOf(run.journal);
+  const known = await readJournal(journal);
+  if (run.state === 'absent' || known === undefined) return undefined;
+  if (run.state === 'ended' || known.startingAt !== undefined) return launchedOf(known);
   if (run.state === 'alive') {
-    if (run.journal.launchFailure === undefined) return undefined;
+    if (known.launchFailure === undefined) return undefined;
     if (!(await waitForDeath(run.supervisor, exitMs))) {
       throw new Error('the supervisor that gave its claim up does not end');
     }
   }
-  if (run.state === 'dead' && run.journal.header?.supervisor === undefined) {
+  if (run.state === 'dead' && known.header?.supervisor === undefined) {
     // Claimed by a stop that was cut short before it could seal.
     await sealRun(host, request);
     return { startedAt: undefined };

@@ -1,32 +1,35 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunEnd } from '../domain/run.ts';
 import type { ProcessIdentity } from '../journal/format.ts';
-import { type Journal, parseJournal, readJournal } from '../journal/reader.ts';
+import { readJournalEnds } from '../journal/reader.ts';
 import { runPaths } from './directory.ts';
 import { isAlive } from './liveness.ts';
 
 /** A run as the disk and the process table show it. */
 export type RunState =
   | { readonly state: 'absent' }
-  | { readonly state: 'ended'; readonly journal: Journal; readonly end: RunEnd }
-  | { readonly state: 'alive'; readonly journal: Journal; readonly supervisor: ProcessIdentity }
-  | { readonly state: 'dead'; readonly journal: Journal };
+  | { readonly state: 'ended'; readonly end: RunEnd }
+  | {
+      readonly state: 'alive';
+      readonly supervisor: ProcessIdentity;
+      /** Epoch milliseconds. */
+      readonly claimedAt: number;
+    }
+  | { readonly state: 'dead' };
 
+/** Costs the same however long the journal is. */
 export async function readRunState(journalPath: string): Promise<RunState> {
-  // Asked before the journal is read: a supervisor that seals and ends in between is seen as ended, never as dead.
-  const supervisor = await readSupervisor(journalPath);
-  const alive = supervisor !== undefined && isAlive(supervisor);
-  const journal = await readJournal(journalPath);
+  const journal = await readJournalEnds(journalPath);
   if (journal === undefined) return { state: 'absent' };
-  if (journal.end !== undefined) return { state: 'ended', journal, end: journal.end };
-  if (alive) return { state: 'alive', journal, supervisor };
-  // A claim that appeared between the two looks.
-  const claimed = journal.header?.supervisor;
-  if (supervisor === undefined && claimed !== undefined && isAlive(claimed)) {
-    return { state: 'alive', journal, supervisor: claimed };
+  const { header, end } = journal;
+  if (end !== undefined) return { state: 'ended', end };
+  if (header?.supervisor !== undefined && isAlive(header.supervisor)) {
+    return { state: 'alive', supervisor: header.supervisor, claimedAt: header.at };
   }
-  return { state: 'dead', journal };
+  // One that has sealed and ended since is not seen as dead.
+  const sealed = (await readJournalEnds(journalPath))?.end;
+  return sealed === undefined ? { state: 'dead' } : { state: 'ended', end: sealed };
 }
 
 /** The runs whose supervisor lives, its journal sealed or not. */
@@ -35,7 +38,8 @@ export async function listLivingRuns(runsDirectory: string): Promise<number[]> {
   const runs = names.map(Number).filter((run) => Number.isInteger(run) && run > 0);
   const living = await Promise.all(
     runs.map(async (run) => {
-      const supervisor = await readSupervisor(runPaths(runsDirectory, run).journal);
+      const journal = await readJournalEnds(runPaths(runsDirectory, run).journal);
+      const supervisor = journal?.header?.supervisor;
       return supervisor !== undefined && isAlive(supervisor);
     }),
   );
@@ -50,16 +54,4 @@ export async function waitForDeath(identity: ProcessIdentity, timeoutMs: number)
     await delay(10);
   }
   return true;
-}
-
-/** Reads the first line only: a journal may be long. */
-async function readSupervisor(journalPath: string): Promise<ProcessIdentity | undefined> {
-  try {
-    await using file = await open(journalPath, 'r');
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
-    return parseJournal(buffer.subarray(0, bytesRead)).header?.supervisor;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

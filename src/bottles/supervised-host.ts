@@ -91,10 +91,9 @@ async function probeRun(host: HostContext, run: RunKey): Promise<RunProbe> {
     case 'ended':
       return { state: 'ended', end: found.end };
     case 'alive': {
-      const claimedAt = found.journal.header?.at ?? 0;
       const touchedAt = await stat(checkin).then(
         ({ mtimeMs }) => Math.round(mtimeMs),
-        () => claimedAt,
+        () => found.claimedAt,
       );
       return { state: 'alive', lastCheckinAt: touchedAt };
     }

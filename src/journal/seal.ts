@@ -1,6 +1,5 @@
 import type { RunEnd } from '../domain/run.ts';
-import type { Operation } from '../domain/operation.ts';
-import { journalVersion, type JournalEntry, type ProcessIdentity } from './format.ts';
+import { journalVersion, type ProcessIdentity } from './format.ts';
 import { readJournal } from './reader.ts';
 import { claimJournal, reopenJournal } from './writer.ts';
 
@@ -41,33 +40,21 @@ export async function sealJournal(
     return claimed === undefined ? undefined : end;
   }
   if (journal.end !== undefined) return journal.end;
-  const done = journal.entries.find((entry) => entry.type === 'done')?.done;
-  const supervisor = journal.header?.supervisor;
-  const end = decide({ supervisor, startedAt: journal.startingAt, done });
+  const end = decide({
+    supervisor: journal.header?.supervisor,
+    startedAt: journal.startingAt,
+    done: journal.done,
+  });
   if (end === undefined) return undefined;
   const writer = await reopenJournal(path, journal.validBytes);
-  const missing = unanswered(journal.entries);
-  await writer.seal(
-    { type: 'ended', end },
-    missing.map((operation) => ({ type: 'operation', operation })),
+  const unknown = {
+    outcome: 'error',
+    reason: 'the supervisor died before the answer was known',
+    durationMs: 0,
+  } as const;
+  const missing = [...journal.unanswered.values()].map(
+    (started) => ({ type: 'operation', operation: { ...started, ...unknown } }) as const,
   );
+  await writer.seal({ type: 'ended', end }, missing);
   return end;
-}
-
-function unanswered(entries: readonly JournalEntry[]): Operation[] {
-  const answered = new Set(
-    entries.flatMap((entry) => (entry.type === 'operation' ? [entry.operation.sequence] : [])),
-  );
-  return entries.flatMap((entry) =>
-    entry.type === 'operation-started' && !answered.has(entry.operation.sequence)
-      ? [
-          {
-            ...entry.operation,
-            outcome: 'error' as const,
-            reason: 'the supervisor died before the answer was known',
-            durationMs: 0,
-          },
-        ]
-      : [],
-  );
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JournalEntry, JournalHeader } from '../../src/journal/format.ts';
-import { followJournal, parseJournal, readJournal } from '../../src/journal/reader.ts';
+import { followJournal, readJournal, readJournalEnds } from '../../src/journal/reader.ts';
 import { sealJournal } from '../../src/journal/seal.ts';
 import {
   claimJournal,
@@ -13,6 +13,7 @@ import {
   reopenJournal,
   reservePath,
 } from '../../src/journal/writer.ts';
+import { readEntries } from './read-entries.ts';
 import { until } from '../support/until.ts';
 
 const header: JournalHeader = {
@@ -23,6 +24,15 @@ const header: JournalHeader = {
   run: 1,
   supervisor: { pid: 1, startTime: '1', bootId: 'b', nonce: 'n' },
 };
+
+const run = { slug: 'site-1-00000000', run: 1 };
+const post = {
+  at: 5,
+  operation: 'post_comment',
+  target: '#1',
+  argumentsDigest: 'd',
+  argumentsShort: 's',
+} as const;
 
 let directory: string;
 let path: string;
@@ -65,17 +75,22 @@ describe('a torn journal', () => {
   test('reads well up to its last whole line, wherever it was torn', async () => {
     const writer = await claim();
     await writer.append({ type: 'agent-starting', at: 2 });
-    await writer.append({ type: 'done', at: 3, done: { status: 'success', summary: 'ünï — ✓' } });
+    const done = { status: 'success', summary: 'ünï — ✓' } as const;
+    await writer.append({ type: 'done', at: 3, done });
     await writer.close();
     const whole = await readFile(path);
-    const lines = whole.toString('utf8').split('\n');
 
-    for (let length = 0; length <= whole.length; length++) {
-      const journal = parseJournal(whole.subarray(0, length));
-      const text = whole.subarray(0, length).toString('latin1');
-      expect(journal.entries).toHaveLength(text.split('\n').length - 1);
+    for (let length = 1; length <= whole.length; length++) {
+      const torn = whole.subarray(0, length);
+      await writeFile(path, torn);
+      const lines = torn.toString('latin1').split('\n').length - 1;
+      expect(await readJournal(path)).toMatchObject({
+        validBytes: torn.lastIndexOf(0x0a) + 1,
+        header: lines > 0 ? header : undefined,
+        startingAt: lines > 1 ? 2 : undefined,
+        done: lines > 2 ? done : undefined,
+      });
     }
-    expect(parseJournal(whole).entries).toHaveLength(lines.length - 1);
   });
 
   test('goes on behind its last whole line', async () => {
@@ -89,11 +104,42 @@ describe('a torn journal', () => {
     await next.append({ type: 'agent-started', at: 3 });
     await next.close();
 
-    expect((await readJournal(path))?.entries.map(({ type }) => type)).toEqual([
+    expect((await readEntries(path)).map(({ type }) => type)).toEqual([
       'claimed',
       'agent-starting',
       'agent-started',
     ]);
+  });
+});
+
+describe('a long journal', () => {
+  const operation = { sequence: 1, ...post, outcome: 'ok', durationMs: 1 } as const;
+  const entries = (count: number): string =>
+    `${JSON.stringify({ type: 'operation', operation })}\n`.repeat(count);
+
+  test('is read piece by piece, wherever the pieces meet', async () => {
+    const writer = await claim();
+    const started = { type: 'operation-started', operation: { sequence: 7, ...post } } as const;
+    await writer.append(started);
+    await writer.close();
+    await appendFile(path, entries(5_000));
+    const known = await readJournal(path);
+
+    expect(known?.unanswered).toEqual(new Map([[7, started.operation]]));
+    expect(known?.validBytes).toBe((await readFile(path)).length);
+  });
+
+  test('tells who claimed it and how it ended without being read', async () => {
+    await (await claim()).close();
+    await appendFile(path, entries(200_000));
+    expect(await readJournalEnds(path)).toEqual({ header, end: undefined });
+    const done = { status: 'success', summary: '"\n'.repeat(1_300) } as const;
+    const end = { outcome: 'done', done, reason: 'r'.repeat(500), endedAt: 3 } as const;
+    await appendFile(path, `${JSON.stringify({ type: 'ended', end })}\n`);
+    const before = performance.now();
+
+    expect(await readJournalEnds(path)).toEqual({ header, end });
+    expect(performance.now() - before).toBeLessThan(50);
   });
 });
 
@@ -147,15 +193,6 @@ describe('following a journal', () => {
   });
 });
 
-const run = { slug: 'site-1-00000000', run: 1 };
-const post = {
-  at: 5,
-  operation: 'post_comment',
-  target: '#1',
-  argumentsDigest: 'd',
-  argumentsShort: 's',
-} as const;
-
 describe('sealing a run without a supervisor', () => {
   test('closes writes whose answer nobody knows', async () => {
     const writer = await claim();
@@ -170,9 +207,7 @@ describe('sealing a run without a supervisor', () => {
 
     await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
 
-    const operations = (await readJournal(path))?.entries.filter(
-      ({ type }) => type === 'operation',
-    );
+    const operations = (await readEntries(path)).filter(({ type }) => type === 'operation');
     expect(operations).toMatchObject([
       { operation: { sequence: 2, outcome: 'ok' } },
       {
@@ -245,7 +280,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       await Promise.all(appended);
       await writer.close();
 
-      const entries = (await readJournal(path))?.entries ?? [];
+      const entries = await readEntries(path);
       expect(entries.slice(1).map((entry) => 'at' in entry && entry.at)).toEqual(
         Array.from({ length: 100 }, (_, at) => at),
       );
@@ -280,7 +315,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       const entries = [2, 3].map((at) => ({ type: 'agent-started', at }) as const);
       await writer.seal({ type: 'ended', end: { outcome: 'lost', endedAt: 4 } }, entries);
 
-      expect((await readJournal(path))?.entries.map(({ type }) => type)).toEqual([
+      expect((await readEntries(path)).map(({ type }) => type)).toEqual([
         'claimed',
         'agent-started',
         'agent-started',
@@ -296,7 +331,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       await fillDisk();
       await sealJournal(path, run, () => ({ outcome: 'lost', endedAt: 9 }));
 
-      expect((await readJournal(path))?.entries.slice(-2)).toMatchObject([
+      expect((await readEntries(path)).slice(-2)).toMatchObject([
         { type: 'operation', operation: { outcome: 'error' } },
         { type: 'ended' },
       ]);
