@@ -112,7 +112,7 @@ export interface LaunchRequest extends RunKey {
   /** Author and committer of the agent's commits. */
   readonly gitIdentity: { readonly name: string; readonly email: string };
   readonly limits: BottleLimits;
-  /** Counted from the agent's start. The supervisor itself ends a run at deadline + 10 min when nobody is attached. */
+  /** Counted from the agent's start. The supervisor itself ends a run past it when nobody was attached for 10 min. */
   readonly deadlineMs: number;
 }
 

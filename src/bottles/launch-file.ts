@@ -20,7 +20,7 @@ export interface SupervisorTiming {
   readonly afterDone: number;
   /** From TERM to KILL. */
   readonly afterTerm: number;
-  /** From the deadline until a supervisor that nobody is attached to ends its run. */
+  /** How long a supervisor past its deadline lives on while nobody is attached. */
   readonly afterDeadline: number;
 }
 

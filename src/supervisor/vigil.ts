@@ -16,7 +16,7 @@ export interface Vigil {
   begunAt(): number | undefined;
   /** Nobody is attached and the agent is still waited with. */
   onForsaken(): void;
-  /** Nobody is attached and the deadline is long past. */
+  /** Nobody has been attached for long, and the deadline is as long past. */
   onOverdue(): void;
   onDiskFull(): void;
 }
@@ -31,9 +31,15 @@ export function keepVigil(vigil: Vigil): Disposable {
     if (vigil.isAttached()) attachedAt = now;
     else if (begunAt === undefined) {
       if (now - attachedAt > vigil.timing.awaitGo) vigil.onForsaken();
-    } else if (now - begunAt > vigil.deadlineMs + vigil.timing.afterDeadline) vigil.onOverdue();
-    const disk = await statfs(vigil.directory);
-    fullTicks = disk.bavail * disk.bsize < fullDiskBytes ? fullTicks + 1 : 0;
+    } else {
+      // Whoever was attached until now may have extended the deadline: the grace begins when nobody is any more.
+      const alone = Math.max(attachedAt, begunAt + vigil.deadlineMs);
+      if (now - alone > vigil.timing.afterDeadline) vigil.onOverdue();
+    }
+    // A disk that does not say how full it is counts as not full: that is no reason to end a run.
+    const disk = await statfs(vigil.directory).catch(() => undefined);
+    const isFull = disk !== undefined && disk.bavail * disk.bsize < fullDiskBytes;
+    fullTicks = isFull ? fullTicks + 1 : 0;
     if (fullTicks >= fullDiskTicks) vigil.onDiskFull();
   }
   const timer = setInterval(() => void look(), tickMs);
