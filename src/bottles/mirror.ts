@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { LaunchRefusedError } from '../domain/errors.ts';
 import { mirrorPath } from './directory.ts';
+import { forgeSettings, gitEnvironment, type GitSettings } from './git-settings.ts';
 import type { ForgeCredentials, LaunchRequest } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { systemEnvironment } from './system.ts';
@@ -69,13 +70,14 @@ async function fetchInto(
   if (!existsSync(path)) await makeMirror(path);
   const head = `refs/heads/${defaultBranch}`;
   if ((await readFile(join(path, 'HEAD'), 'utf8')).trim() !== `ref: ${head}`) {
-    await git(['-C', path, 'symbolic-ref', 'HEAD', head], {});
+    await git(['-C', path, 'symbolic-ref', 'HEAD', head]);
   }
   const args = ['--prune', '--force', '--quiet', '--no-write-fetch-head'];
   const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
   for (let attempt = 1; ; attempt++) {
     try {
-      const settings = fetchSettings(cloneUrl, credentials);
+      // A clean-up in the background would outlive its launch.
+      const settings = { ...forgeSettings(cloneUrl, credentials), 'gc.autoDetach': 'false' };
       await git(['-C', path, 'fetch', ...args, cloneUrl, ...refs], settings);
       return;
     } catch (error) {
@@ -91,7 +93,7 @@ async function makeMirror(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = join(dirname(path), `.${randomUUID()}`);
   try {
-    await git(['init', '--quiet', '--bare', draft], {});
+    await git(['init', '--quiet', '--bare', draft]);
     await rename(draft, path);
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -116,30 +118,9 @@ async function removeStaleLocks(path: string): Promise<void> {
   }
 }
 
-/** The token goes by the environment, which only this user can read, and to the repository's own address only. */
-function fetchSettings(url: string, { login, token }: ForgeCredentials): Record<string, string> {
-  const authorization = Buffer.from(`${login}:${token}`).toString('base64');
-  return {
-    [`http.${url}.extraHeader`]: `Authorization: Basic ${authorization}`,
-    'http.lowSpeedLimit': '1000',
-    'http.lowSpeedTime': '60',
-    // A clean-up in the background would outlive its launch.
-    'gc.autoDetach': 'false',
-  };
-}
-
-async function git(args: readonly string[], settings: Record<string, string>): Promise<void> {
-  const entries = Object.entries(settings);
-  const variables = entries.flatMap(([key, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, key],
-    [`GIT_CONFIG_VALUE_${index}`, value],
-  ]);
+async function git(args: readonly string[], settings: GitSettings = {}): Promise<void> {
   await run('git', args, {
-    env: {
-      ...systemEnvironment,
-      GIT_CONFIG_COUNT: String(entries.length),
-      ...Object.fromEntries(variables),
-    },
+    env: { ...systemEnvironment, ...gitEnvironment(settings) },
     timeout: timeoutMs,
   });
 }
@@ -156,6 +137,12 @@ function explain(error: unknown, url: string): Error {
   if (/repository '.*' not found|returned error: 404/i.test(said)) {
     return new LaunchRefusedError(
       `The forge has no repository ${url}, or hides it from the orchestrator's account: give it access. (git: ${said})`,
+    );
+  }
+  if (/returned error: 30\d/i.test(said)) {
+    return new LaunchRefusedError(
+      `The forge answers ${url} with a redirect, which the token does not follow: correct the address that the forge ` +
+        `gives for its repositories. (git: ${said})`,
     );
   }
   return new Error(`git fetch from ${url}: ${said}`, { cause: error });

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,6 +144,9 @@ describe('a mirror', () => {
     defaultBranch: 'trunk',
   });
 
+  const urlOf = (server: Server): string =>
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
   async function makeUpstream(): Promise<string> {
     const upstream = join(directory, 'upstream');
     const git = (...args: string[]): string =>
@@ -195,6 +198,7 @@ describe('a mirror', () => {
     [401, 'LaunchRefusedError'],
     [403, 'LaunchRefusedError'],
     [404, 'LaunchRefusedError'],
+    [301, 'LaunchRefusedError'],
     [500, 'Error'],
   ] as const)('a forge that answers %i: %s, without the token in it', async ([status, name]) => {
     const seen: (string | undefined)[] = [];
@@ -203,7 +207,7 @@ describe('a mirror', () => {
       response.writeHead(status).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/acme/site.git`;
+    const url = `${urlOf(server)}/acme/site.git`;
     const update = new Mirrors(directory).update(repository(url), credentials, never);
 
     await expect(update).rejects.toMatchObject({
@@ -213,6 +217,27 @@ describe('a mirror', () => {
     const basic = Buffer.from(`${credentials.login}:${credentials.token}`).toString('base64');
     expect(seen[0]).toBe(`Basic ${basic}`);
     server.close();
+  });
+
+  test('the token follows no redirect', async () => {
+    const seen: (string | undefined)[] = [];
+    const thief = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(401).end();
+    });
+    const forge = createServer((request, response) => {
+      response.writeHead(302, { location: `${urlOf(thief)}${request.url}` }).end();
+    });
+    for (const server of [thief, forge]) {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    }
+    const url = `${urlOf(forge)}/acme/site.git`;
+    const update = new Mirrors(directory).update(repository(url), credentials, never);
+
+    await expect(update).rejects.toThrow(/redirect/);
+    expect(seen).toEqual([]);
+    thief.close();
+    forge.close();
   });
 
   test('a forge that does not answer is worth another try', async () => {

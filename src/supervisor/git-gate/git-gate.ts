@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { forgeSettings, gitEnvironment, type GitSettings } from '../../bottles/git-settings.ts';
 import type { ForgeCredentials } from '../../bottles/host.ts';
 import type { Operation } from '../../domain/operation.ts';
 import { OperationBudgetError } from '../operation-log.ts';
@@ -77,7 +78,7 @@ export function createGitGate(options: GitGateOptions): GitGate {
           await runHttpBackend({
             ...call,
             body: request,
-            environment: { ...environment, ...gitConfig(settings) },
+            environment: { ...environment, ...gitEnvironment(settings) },
             finishWithoutClient: false,
           });
         }
@@ -111,7 +112,7 @@ export function createGitGate(options: GitGateOptions): GitGate {
       body,
       environment: {
         ...environment,
-        ...gitConfig({ ...settings, ...forgeSettings(upstream, credentials) }),
+        ...gitEnvironment({ ...settings, ...forgeSettings(upstream, credentials) }),
         GIT_TERMINAL_PROMPT: '0',
         BOT_BOTTLE_REF: ref,
         BOT_BOTTLE_UPSTREAM: upstream,
@@ -165,7 +166,7 @@ export function createGitGate(options: GitGateOptions): GitGate {
         cwd: mirror,
         env: {
           ...environment,
-          ...gitConfig(forgeSettings(upstream, credentials)),
+          ...gitEnvironment(forgeSettings(upstream, credentials)),
           GIT_TERMINAL_PROMPT: '0',
         },
         stdio: 'ignore',
@@ -216,34 +217,6 @@ function judge({ verdict, complaint }: BackendEnd): {
         behind: false,
       };
   }
-}
-
-type GitSettings = Readonly<Record<string, string>>;
-
-/** Settings for the way to the forge. The token is sent to that repository only and never follows a redirect. */
-function forgeSettings(upstream: string, credentials: ForgeCredentials | undefined): GitSettings {
-  const timeouts = { 'http.lowSpeedLimit': '1000', 'http.lowSpeedTime': '60' };
-  if (credentials === undefined) {
-    return timeouts;
-  }
-  const login = Buffer.from(`${credentials.login}:${credentials.token}`).toString('base64');
-  return {
-    ...timeouts,
-    'http.followRedirects': 'false',
-    [`http.${upstream}.extraHeader`]: `Authorization: Basic ${login}`,
-  };
-}
-
-/** Settings as environment variables: the command line would show them to every user of the machine. */
-function gitConfig(settings: GitSettings): Record<string, string> {
-  const entries = Object.entries(settings);
-  return Object.fromEntries([
-    ['GIT_CONFIG_COUNT', String(entries.length)],
-    ...entries.flatMap(([key, value], index) => [
-      [`GIT_CONFIG_KEY_${index}`, key],
-      [`GIT_CONFIG_VALUE_${index}`, value],
-    ]),
-  ]) as Record<string, string>;
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {
