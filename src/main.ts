@@ -37,7 +37,7 @@ async function demo({ once, task, comment }: DemoRequest): Promise<number> {
     program: import.meta.filename,
     output: process.stdout,
     connect: (access) => new ApiClient(access),
-    endBottles: (dataDirectory) => destroyAllBottles(dataDirectory, undefined),
+    endBottles: (dataDirectory) => destroyAllBottles(dataDirectory),
   });
 }
 

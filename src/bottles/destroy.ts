@@ -5,7 +5,13 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { BottlePaths } from './directory.ts';
-import { type HostContext, pathsOf, socketsOf, withBottle } from './host-context.ts';
+import {
+  type HostContext,
+  type HostPlaces,
+  pathsOf,
+  socketsOf,
+  withBottle,
+} from './host-context.ts';
 import { readManifest } from './manifest.ts';
 import { listLivingRuns } from './run-state.ts';
 import { stopRun } from './stop.ts';
@@ -13,6 +19,7 @@ import { systemEnvironment } from './system.ts';
 import { releaseUid } from './uid.ts';
 
 const exitMs = 60_000;
+const removal = { recursive: true, force: true };
 
 /** `BottleHost.destroy`. The tombstone comes first: what is launched after it gives up by itself. */
 export async function destroyBottle(host: HostContext, slug: string): Promise<void> {
@@ -27,13 +34,20 @@ export async function destroyBottle(host: HostContext, slug: string): Promise<vo
     for (const candidate of host.backends.values()) {
       if (backend === undefined || backend === candidate.name) await candidate.destroy(paths);
     }
+    // Before the runs are archived: they say where their sockets are.
+    for (const root of await socketRootsOf(host, slug)) await rm(root, removal);
     await archiveRuns(paths);
     await removeTree(paths.root);
-    await rm(socketsOf(host, { slug, run: 0 }).root, { recursive: true, force: true });
     await releaseUid(host.dataDirectory, slug);
   });
   if (existsSync(paths.root))
     throw new Error(`something of the bottle ${slug} came back: ${paths.root}`);
+}
+
+/** The directories that the bottle's runs had their sockets in. */
+export async function socketRootsOf(host: HostPlaces, slug: string): Promise<Set<string>> {
+  const names = await readdir(pathsOf(host, slug).runs).catch(() => []);
+  return new Set(names.map((name) => socketsOf(host, { slug, run: Number(name) }).root));
 }
 
 /** Resolves when no supervisor of the bottle lives: one that has sealed its journal needs a moment to end. */

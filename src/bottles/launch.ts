@@ -9,7 +9,14 @@ import type { ProcessIdentity } from '../journal/format.ts';
 import { type Journal, followJournal, readJournal } from '../journal/reader.ts';
 import type { BottleBackend } from './backend.ts';
 import { ControlClient, ControlError } from './control-client.ts';
-import { type HostContext, pathsOf, runPathsOf, socketsOf, withBottle } from './host-context.ts';
+import {
+  type HostContext,
+  newSocketsOf,
+  pathsOf,
+  runPathsOf,
+  socketsOf,
+  withBottle,
+} from './host-context.ts';
 import type { ForgeCredentials, Launched, LaunchRequest } from './host.ts';
 import type { LaunchFile } from './launch-file.ts';
 import { isAlive } from './liveness.ts';
@@ -138,7 +145,7 @@ async function makeBottle(
     version: 1,
     dataDirectory: host.dataDirectory,
     runtimeDirectory: host.runtimeDirectory,
-    sockets: socketsOf(host, request),
+    sockets: newSocketsOf(host, request),
     request,
     timing: host.timing,
   };

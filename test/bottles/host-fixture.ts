@@ -81,10 +81,11 @@ export class HostFixture {
   anotherHost(
     timing: SupervisorTiming = supervisorTiming,
     backend: BottleBackend = this.backend,
+    socketBase: string = this.socketBase,
   ): BottleHost {
     return createSupervisedHost({
       dataDirectory: this.dataDirectory,
-      socketBase: this.socketBase,
+      socketBase,
       runtimeDirectory: this.runtimeDirectory,
       backends: new Map([[backend.name, backend]]),
       hostId: 'test',

@@ -2,10 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { destroyAllBottles } from '../../src/bottles/destroy-all.ts';
 import { type BottlePaths, bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import type { LaunchRequest } from '../../src/bottles/host.ts';
 import { supervisorTiming } from '../../src/bottles/launch-file.ts';
 import { isAlivePid } from '../../src/bottles/liveness.ts';
+import { socketPaths } from '../../src/bottles/sockets.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { until } from '../support/until.ts';
@@ -323,6 +325,23 @@ describe('the orchestrator dies', () => {
     expect(await watching).toMatchObject({ outcome: 'cancelled' });
   });
 
+  test('the next one finds a supervisor where it listens, whatever its own place for sockets is', async () => {
+    const request = fixture.request(
+      'trap "echo tidy; exit 0" TERM; echo ready; while :; do sleep 0.1; done',
+    );
+    await fixture.host.launch(request, credentials, never);
+    await printed(request, 'ready');
+    const { root } = socketPaths(fixture.socketBase, fixture.dataDirectory, request);
+    const elsewhere = join(fixture.directory, 'run');
+    const next = fixture.anotherHost(supervisorTiming, fixture.backend, elsewhere);
+    const end = await next.stop(request, 'cancelled');
+    expect(existsSync(root)).toBe(true);
+    await next.destroy(request.slug);
+
+    expect(end).toMatchObject({ outcome: 'cancelled' });
+    expect(existsSync(root)).toBe(false);
+  });
+
   test('a launch that is cut off is gone on with by the next, and the agent starts once', async () => {
     const request = fixture.request('echo one start; sleep 1000');
     const cut = new AbortController();
@@ -501,6 +520,19 @@ describe('destroy', () => {
       expect.objectContaining({ slug: request.slug }),
     );
   });
+});
+
+test('all bottles of a data directory can be destroyed, wherever their sockets are', async () => {
+  await using doomed = await HostFixture.make();
+  const elsewhere = join(doomed.directory, 'run');
+  const host = doomed.anotherHost(supervisorTiming, doomed.backend, elsewhere);
+  const request = doomed.request('sleep 1000');
+  await host.launch(request, credentials, never);
+  await destroyAllBottles(doomed.dataDirectory);
+  await destroyAllBottles(doomed.dataDirectory);
+
+  expect(await host.list()).toEqual([]);
+  expect(readdirSync(elsewhere)).toEqual([]);
 });
 
 test('a secret is neither on the disk nor in an argument vector', async () => {
