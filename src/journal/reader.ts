@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Done, RunEnd } from '../domain/run.ts';
 import type { JournalEntry, JournalHeader } from './format.ts';
 import { PathWatch } from './path-watch.ts';
@@ -203,11 +204,12 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 }
 
 async function openWhenThere(path: string, signal: AbortSignal): Promise<FileHandle | undefined> {
-  using poll = new PathWatch(path, pollMs / 5);
+  // What is not there cannot be watched: its directory can.
+  using changes = new PathWatch(dirname(path), pollMs / 5);
   while (!signal.aborted) {
     const file = await openIfThere(path);
     if (file !== undefined) return file;
-    await poll.next(signal);
+    await changes.next(signal);
   }
   return undefined;
 }
