@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readFile, stat, utimes } from 'node:fs/promises';
+import { readFile, rm, stat, utimes } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destroyAllBottles } from '../../src/bottles/destroy-all.ts';
 import { type BottlePaths, bottlePaths, runPaths } from '../../src/bottles/directory.ts';
@@ -9,7 +12,8 @@ import { supervisorTiming } from '../../src/bottles/launch-file.ts';
 import { isAlivePid } from '../../src/bottles/liveness.ts';
 import { socketPaths } from '../../src/bottles/sockets.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
-import { readJournal } from '../../src/journal/reader.ts';
+import type { JournalEntry } from '../../src/journal/format.ts';
+import { followJournal, readJournal } from '../../src/journal/reader.ts';
 import { until } from '../support/until.ts';
 import { credentials, giveCredentials, HostFixture, never, Recorder } from './host-fixture.ts';
 
@@ -40,6 +44,13 @@ function launchFileOf(request: LaunchRequest): string {
 async function supervisorOf(request: LaunchRequest): Promise<number> {
   const journal = await until('a claim', () => readJournal(journalOf(request)));
   return journal.header?.supervisor?.pid ?? 0;
+}
+
+/** Resolves as soon as the journal has such an entry. */
+async function written(request: LaunchRequest, type: JournalEntry['type']): Promise<void> {
+  for await (const entry of followJournal(journalOf(request), never)) {
+    if (entry.type === type) return;
+  }
 }
 
 function printed(request: LaunchRequest, text: string): Promise<boolean> {
@@ -252,35 +263,57 @@ describe('stop', () => {
 });
 
 describe('kill -9 of the supervisor during the launch', () => {
-  test.for([5, 30, 60, 90, 120, 150, 180, 220, 260, 320])(
-    'after %i ms: the agent starts at most once, and nothing is left behind',
+  const script = 'date > /work/$(date +%s%N).start; sleep 1000';
+  const startsOf = ({ slug }: LaunchRequest): number =>
+    readdirSync(bottlePaths(fixture.dataDirectory, slug).work).filter((name) =>
+      name.endsWith('.start'),
+    ).length;
+
+  /** Launches, kills the supervisor at a moment after its claim, and gives what its journal says then. */
+  async function killDuringLaunch(request: LaunchRequest, moment: () => Promise<unknown>) {
+    const launching = fixture.host.launch(request, credentials, never).catch(() => {});
+    await written(request, 'claimed');
+    const pid = await supervisorOf(request);
+    await moment();
+    process.kill(pid, 'SIGKILL');
+    await launching;
+    await until('its death', () => !isAlivePid(pid));
+    return await readJournal(journalOf(request));
+  }
+
+  async function expectOneStart(request: LaunchRequest, wasStarting: boolean): Promise<void> {
+    // What a retry of the launch does.
+    await fixture.host.launch(request, credentials, never);
+    if (!wasStarting) await until('the agent’s start', () => startsOf(request) > 0);
+    const end = await fixture.host.stop(request, 'cancelled');
+
+    expect(end.outcome).toBe(wasStarting ? 'lost' : 'cancelled');
+    expect(startsOf(request)).toBeLessThanOrEqual(1);
+    await until('nothing is left', () => listSandboxProcesses(request.slug).length === 0);
+  }
+
+  test.for([20, 40, 60, 80, 100, 120, 140, 160])(
+    '%i ms after its claim: the agent starts once, by it or by the next, and nothing is left behind',
     async (ms) => {
-      const request = fixture.request('date +%s%N > /work/$(date +%s%N).start; sleep 1000');
-      const launching = fixture.host
-        .launch(request, credentials, never)
-        .catch((error: unknown) => error);
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      const claim = await readJournal(journalOf(request));
-      const pid = claim?.header?.supervisor?.pid;
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
-      await launching;
-      if (pid !== undefined) {
-        await until(
-          'nothing is left',
-          () => listSandboxProcesses(request.slug).length === 0 || claim?.startingAt === undefined,
-        );
-      }
-
-      // What a retry of the launch does.
-      await fixture.host.launch(request, credentials, never);
-      const end = await fixture.host.stop(request, 'cancelled');
-
-      const starts = readdirSync(bottlePaths(fixture.dataDirectory, request.slug).work);
-      expect(starts.filter((name) => name.endsWith('.start')).length).toBeLessThanOrEqual(1);
-      expect(['cancelled', 'lost']).toContain(end.outcome);
-      await until('nothing is left', () => listSandboxProcesses(request.slug).length === 0);
+      const request = fixture.request(script);
+      const journal = await killDuringLaunch(request, () => delay(ms));
+      await expectOneStart(request, journal?.startingAt !== undefined);
     },
   );
+
+  test('at its claim: the next starts the agent', async () => {
+    const request = fixture.request(script);
+    const journal = await killDuringLaunch(request, async () => {});
+    expect(journal?.startingAt).toBeUndefined();
+    await expectOneStart(request, false);
+  });
+
+  test('when the agent is about to start: the run is lost, and no other agent starts', async () => {
+    const request = fixture.request(script);
+    const journal = await killDuringLaunch(request, () => written(request, 'agent-starting'));
+    expect(journal?.startingAt).toBeDefined();
+    await expectOneStart(request, true);
+  });
 });
 
 describe('the orchestrator dies', () => {
@@ -380,28 +413,31 @@ describe('the orchestrator dies', () => {
   });
 
   test('a supervisor that nobody tells to go gives its claim up, and the next launch replaces it', async () => {
-    const host = fixture.anotherHost({
-      awaitGo: 200,
-      afterDone: 1_000,
-      afterTerm: 500,
-      afterDeadline: 300,
-    });
-    const request = fixture.request('echo began', {
-      repository: { ...fixture.request('').repository, id: 8 },
-    });
+    const host = fixture.anotherHost({ ...supervisorTiming, awaitGo: 200 });
+    // A forge that does not answer: the mirror is not brought up to date, and nobody says go.
+    const forge = createServer();
+    await new Promise<void>((resolve) => forge.listen(0, '127.0.0.1', resolve));
+    const { port } = forge.address() as AddressInfo;
+    const request = fixture.request('echo began');
+    const cloneUrl = `http://127.0.0.1:${port}/site.git`;
+    const repository = { ...request.repository, id: 8, cloneUrl };
     const cut = new AbortController();
-    const launching = host.launch(request, credentials, cut.signal).catch(() => {});
-    await until('a claim', () => existsSync(journalOf(request)));
+    const launching = host
+      .launch({ ...request, repository }, credentials, cut.signal)
+      .catch(() => {});
+    const pid = await supervisorOf(request);
     cut.abort(new Error('killed'));
     await launching;
-    await until(
-      'it gives up',
-      async () =>
-        (await readJournal(journalOf(request)))?.launchFailure !== undefined ||
-        (await readJournal(journalOf(request)))?.startingAt,
-    );
+    await until('its death', () => !isAlivePid(pid));
+    const givenUp = await readJournal(journalOf(request));
     await fixture.run(request);
+    forge.closeAllConnections();
+    forge.close();
 
+    expect(givenUp).toMatchObject({
+      startingAt: undefined,
+      launchFailure: { reason: 'no orchestrator said go', retryable: true },
+    });
     expect(await fixture.output(request)).toBe('began\n');
   });
 });
@@ -433,6 +469,26 @@ describe('check-ins', () => {
     await utimes(checkin, 1, 1);
     await until('a check-in', async () => (await stat(checkin)).mtimeMs > 10_000);
 
+    await fixture.host.stop(request, 'cancelled');
+  });
+});
+
+describe('check-ins of a bottle whose sidecar cannot be reached', () => {
+  test('output does not count', async () => {
+    const request = fixture.request('n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.2; done');
+    await fixture.host.launch(request, credentials, never);
+    const { checkin } = runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, 1);
+    await rm(socketPaths(fixture.socketBase, fixture.dataDirectory, request).sidecar);
+    const ticks = async (): Promise<number> =>
+      [...(await fixture.output(request)).matchAll(/tick/g)].length;
+    // An answer is trusted for three seconds.
+    const trusted = (await ticks()) + 20;
+    await until('the trust has run out', async () => (await ticks()) > trusted);
+    await utimes(checkin, 1, 1);
+    await until('more output', async () => (await ticks()) > trusted + 15);
+
+    expect((await stat(checkin)).mtimeMs).toBe(1_000);
+    expect(await fixture.host.probe(request)).toEqual({ state: 'alive', lastCheckinAt: 1_000 });
     await fixture.host.stop(request, 'cancelled');
   });
 });
