@@ -114,6 +114,7 @@ export async function startOrchestrator(
       await ensureSearchAttributes(connection, namespace);
       await ensureLeftoversSchedule(client, hostId, leftoversEveryMs);
       // Not before: Temporal refuses a workflow with an attribute that it does not know.
+      signal.throwIfAborted();
       inbox.start();
       workers = await createWorkers({
         connection: native,
@@ -147,8 +148,8 @@ export async function startOrchestrator(
       await native.close();
     }
   });
-  started.defer(() => working.stop());
   started.defer(() => inbox.stop());
+  started.defer(() => working.stop());
 
   const server = await buildServer({
     store,

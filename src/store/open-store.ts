@@ -23,6 +23,8 @@ import type { Store } from './store.ts';
 
 /** A wait for a lock blocks the whole process, heartbeats too, so it is short. */
 const busyTimeoutMs = 2_000;
+/** 32 MiB. A checkpoint waits for the disk, and a page that was written many times until then is copied once. */
+const checkpointPages = 8_192;
 
 /**
  * Opens the database at `path`, made with its directory when absent (modes 0600 and 0700), and brings its schema up to
@@ -48,7 +50,7 @@ export async function openStore(path: string): Promise<Store> {
     throw explained(path, error);
   }
   return {
-    deliveries: deliveryStore(db),
+    deliveries: deliveryStore(db, database),
     repositories: repositoryStore(db),
     issues: issueStore(db),
     comments: commentStore(db),
@@ -93,6 +95,7 @@ function connect(path: string): Database.Database {
     setPragma(database, 'journal_mode', 'WAL', 'wal');
     setPragma(database, 'synchronous', 'FULL', 2);
     setPragma(database, 'foreign_keys', 'ON', 1);
+    setPragma(database, 'wal_autocheckpoint', String(checkpointPages), checkpointPages);
     return database;
   } catch (error) {
     database?.close();

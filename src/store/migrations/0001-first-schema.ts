@@ -7,7 +7,7 @@ import type { Migration } from 'kysely/migration';
  */
 const tables = [
   sql`create table deliveries (
-    sequence integer primary key autoincrement,
+    sequence integer primary key,
     digest text not null unique,
     delivery_id text not null,
     event text not null,
