@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readFile, rm, stat, utimes } from 'node:fs/promises';
+import { appendFile, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destroyAllBottles } from '../../src/bottles/destroy-all.ts';
@@ -306,6 +306,19 @@ describe('kill -9 of the supervisor during the launch', () => {
     const journal = await killDuringLaunch(request, async () => {});
     expect(journal?.startingAt).toBeUndefined();
     await expectOneStart(request, false);
+  });
+
+  test('at its claim: the launch fails with the last that the supervisor wrote to its log', async () => {
+    const request = fixture.request(script);
+    const launching = fixture.host.launch(request, credentials, never);
+    const failed = expect(launching).rejects.toThrow(
+      /died before it started the agent: .*out of memory/s,
+    );
+    await written(request, 'claimed');
+    await appendFile(join(dirname(journalOf(request)), 'supervisor.log'), 'out of memory\n');
+    process.kill(await supervisorOf(request), 'SIGKILL');
+    await failed;
+    await fixture.host.stop(request, 'cancelled');
   });
 
   test('when the agent is about to start: the run is lost, and no other agent starts', async () => {
