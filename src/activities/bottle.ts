@@ -4,14 +4,14 @@ import { ApplicationFailure, Context, log } from '@temporalio/activity';
 import type { Catalogue } from '../agents/catalogue.ts';
 import type { BottleHost, ForgeCredentials, RunKey, RunObserver } from '../bottles/host.ts';
 import { HostFullError } from '../domain/errors.ts';
-import type { Comment } from '../domain/issue.ts';
+import type { Comment, IssueRef } from '../domain/issue.ts';
 import { resumePrompt, startPrompt } from '../domain/prompts.ts';
 import type { RunEnd } from '../domain/run.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
 import type { SignalDone } from '../workflows/messages.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import type { HostActivities, LaunchInput, RunInput } from './inputs.ts';
+import type { HostActivities, LaunchInput, LaunchOutput, RunInput } from './inputs.ts';
 import type { Places } from './places.ts';
 import { inRepository } from './repository.ts';
 
@@ -85,15 +85,22 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     },
   };
 
-  async function launch(
-    input: LaunchInput,
-    run: RunKey,
-  ): ReturnType<HostActivities['launchBottle']> {
+  async function launch(input: LaunchInput, run: RunKey): Promise<LaunchOutput> {
     const { issue, life, workflowId } = input;
-    const plan = await catalogue.plan(life.agent, life.bottle);
-    const repository = await forge.readRepositoryById(issue.repository.id);
+    const earlier = await findPrepared(run);
+    const begunAt = earlier === undefined ? undefined : await host.begunAt(run);
+    if (earlier !== undefined && begunAt !== undefined) {
+      // An earlier attempt started it. Neither forge nor manifest is needed to say so, and both may be gone meanwhile.
+      return await started(issue, run, begunAt, earlier);
+    }
+    const [plan, repository, forgeCredentials] = await Promise.all([
+      catalogue.plan(life.agent, life.bottle),
+      forge.readRepositoryById(issue.repository.id),
+      credentials(),
+    ]);
+    const { login } = forgeCredentials;
     await store.repositories.see(repository.ref);
-    const prepared = await prepare(input, run, plan.standingPrompt);
+    const prepared = earlier ?? (await prepare(input, run, plan.standingPrompt));
     const { cancellationSignal } = Context.current();
     const { startedAt } = await host.launch(
       {
@@ -114,15 +121,26 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
         prompt: prepared.prompt,
         argv: plan.argv,
         environment: plan.environment,
-        gitIdentity: await gitIdentity(repository.ref.forgeHost),
+        gitIdentity: {
+          name: login,
+          email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
+        },
         limits: plan.limits,
         deadlineMs: input.deadlineMs,
       },
-      await credentials(),
+      forgeCredentials,
       cancellationSignal,
     );
     // A run that ended before its agent began counts as started now: the watch tells its end.
-    const at = startedAt ?? Date.now();
+    return await started(issue, run, startedAt ?? Date.now(), prepared);
+  }
+
+  async function started(
+    issue: IssueRef,
+    run: RunKey,
+    at: number,
+    { prompt, readUpTo }: Prepared,
+  ): Promise<LaunchOutput> {
     await store.runs.started(run.slug, run.run, at);
     await store.issues.update(issue, {
       phase: 'running',
@@ -130,10 +148,15 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       lastCheckinAt: at,
       attention: null,
     });
-    return {
-      readUpTo: prepared.readUpTo,
-      promptDigest: digest(prepared.prompt),
-    };
+    return { readUpTo, promptDigest: digest(prompt) };
+  }
+
+  /** What an earlier attempt has put together for this run. */
+  async function findPrepared({ slug, run }: RunKey): Promise<Prepared | undefined> {
+    const prompt = await store.runs.prompt(slug, run);
+    return prompt === undefined
+      ? undefined
+      : { prompt, readUpTo: newest(await store.comments.takenBy(slug, run)) };
   }
 
   /**
@@ -144,12 +167,8 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     input: LaunchInput,
     run: RunKey,
     standingPrompt: string,
-  ): Promise<{ prompt: string; readUpTo: number }> {
+  ): Promise<Prepared> {
     const { issue, life } = input;
-    const stored = await store.runs.prompt(run.slug, run.run);
-    if (stored !== undefined) {
-      return { prompt: stored, readUpTo: newest(await store.comments.takenBy(run.slug, run.run)) };
-    }
     const taken = await store.comments.takeUnread(issue, run.slug, run.run);
     const comments = await inRepository(ports, issue, (repository) =>
       quote(taken, (number) => forge.listComments(repository, number)),
@@ -232,11 +251,11 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
   }
+}
 
-  async function gitIdentity(forgeHost: string): Promise<{ name: string; email: string }> {
-    const login = await forge.whoAmI();
-    return { name: login, email: `${login}@${forgeHost.replace(/:\d+$/, '')}` };
-  }
+interface Prepared {
+  readonly prompt: string;
+  readonly readUpTo: number;
 }
 
 const checkinIntervalMs = 5_000;

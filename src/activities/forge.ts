@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
+import { log } from '@temporalio/activity';
 import { ForgeNotFoundError } from '../domain/errors.ts';
 import { bottleBranch } from '../domain/ids.ts';
 import { formatIssue, type Issue, type IssueRef } from '../domain/issue.ts';
 import { targetProblemReport } from '../domain/reports.ts';
-import { judgeTarget, type Targeting } from '../domain/targeting.ts';
+import { agentLabelPrefix, judgeTarget, type Targeting } from '../domain/targeting.ts';
 import type { Catalogue } from '../agents/catalogue.ts';
 import type { Forge } from '../forges/forge.ts';
+import { isTrusted } from '../domain/trust.ts';
 import type { IssueRecord, Store } from '../store/store.ts';
 import type { Life } from '../workflows/issue-state.ts';
 import { heartbeating } from './heartbeat.ts';
@@ -47,7 +49,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       if (found === undefined) {
         return { targeted: false };
       }
-      const targeting = await judgeIssue(closedCounts ? found : { ...found, state: 'open' });
+      const targeting = await judgeIssue(issue, closedCounts ? found : { ...found, state: 'open' });
       const targeted = targeting.verdict !== 'untargeted';
       await (targeted
         ? store.issues.markTargeted(issue)
@@ -65,7 +67,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
     if (found === undefined) {
       return { verdict: 'not-now', reason: 'the forge has no such issue' };
     }
-    const targeting = await judgeIssue(found);
+    const targeting = await judgeIssue(issue, found);
     if (targeting.verdict === 'untargeted') {
       await store.issues.markUntargeted(issue, Date.now());
       return { verdict: 'not-now', reason: targeting.reason };
@@ -115,15 +117,37 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
     return begun(record, hostId);
   }
 
-  async function judgeIssue(issue: Issue): Promise<Targeting> {
+  async function judgeIssue(issue: IssueRef, found: Issue): Promise<Targeting> {
     const members = new Set<string>();
-    for (const login of issue.assignees) {
+    for (const login of found.assignees) {
       if (await forge.isOrgMember(org, login)) {
         members.add(login);
       }
     }
     const { agents, bottles } = await catalogue.names();
-    return judgeTarget(issue, members, agents, bottles);
+    const targeting = judgeTarget(found, members, agents, bottles);
+    return targeting.verdict === 'untargeted' || (await isAskedByTrusted(issue, found))
+      ? targeting
+      : { verdict: 'untargeted', reason: 'who put the label there may not instruct agents' };
+  }
+
+  /** A forge's own page for new issues may let everybody choose labels and assignees: Gitea's does. */
+  async function isAskedByTrusted(issue: IssueRef, found: Issue): Promise<boolean> {
+    const own = await forge.whoAmI();
+    return await inRepository(ports, issue, async (repository) => {
+      for (const label of found.labels.filter((name) => name.startsWith(agentLabelPrefix))) {
+        const labeller = await forge.findLabeller(repository, issue.number, label);
+        const trusted =
+          labeller !== undefined &&
+          (await isTrusted(forge, org, own, repository, labeller, (reason) =>
+            log.warn('cannot tell who may write', { labeller, reason }),
+          ));
+        if (!trusted) {
+          return false;
+        }
+      }
+      return true;
+    });
   }
 
   /** The branch of the last life goes on, unless its work was merged. */

@@ -39,6 +39,7 @@ export function createLeftoverActivities(ports: {
         }
       }
       await markDestroyed();
+      await withHeartbeat(() => host.removeExpired());
       return { destroyed };
     },
   };

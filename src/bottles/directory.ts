@@ -5,6 +5,10 @@ import { join } from 'node:path';
  * outlives an upgrade is found by the new orchestrator in the same place.
  */
 export function bottlePaths(dataDirectory: string, slug: string): BottlePaths {
+  // It comes from Temporal, whose development server anybody on this machine can reach, and is about to be a path.
+  if (!/^[a-z0-9-]{1,64}$/.test(slug)) {
+    throw new Error(`not a slug: ${JSON.stringify(slug)}`);
+  }
   const root = join(dataDirectory, 'state', 'bottles', slug);
   return {
     slug,

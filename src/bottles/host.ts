@@ -51,6 +51,9 @@ export interface BottleHost {
    */
   stop(run: RunKey, reason: StopReason): Promise<RunEnd>;
 
+  /** Epoch milliseconds at which the agent of a run was about to be executed; undefined when none ever was. Reads the disk. */
+  begunAt(run: RunKey): Promise<number | undefined>;
+
   /** Reads the disk only: short whatever the machine does. */
   probe(run: RunKey): Promise<RunProbe>;
 

@@ -55,6 +55,7 @@ export async function launchRun(
   const aborter = new AbortController();
   const mirror = host.mirrors.update(
     request.repository,
+    request.branch,
     credentials,
     AbortSignal.any([signal, aborter.signal]),
   );

@@ -10,6 +10,7 @@ import { mirrorPath } from './directory.ts';
 import { forgeSettings, gitEnvironment, type GitSettings } from './git-settings.ts';
 import type { ForgeCredentials, LaunchRequest } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { livingBranches } from './living-branches.ts';
 import { systemEnvironment } from './system.ts';
 
 const timeoutMs = 30 * 60_000;
@@ -23,8 +24,8 @@ const run = promisify(execFile);
 export class Mirrors {
   readonly #dataDirectory: string;
   readonly #locks = new KeyedLock();
-  /** Updates that have not begun: whoever asks meanwhile shares them. */
-  readonly #queued = new Map<string, Promise<void>>();
+  /** Updates that have not begun, with the branches that are asked for: whoever asks meanwhile shares them. */
+  readonly #queued = new Map<string, { branches: Set<string>; done: Promise<void> }>();
 
   constructor(dataDirectory: string) {
     this.#dataDirectory = dataDirectory;
@@ -32,39 +33,53 @@ export class Mirrors {
 
   /**
    * Brings the mirror to what the forge has now; makes it when there is none. Safe to call concurrently, also while
-   * bottles read from the mirror and push through it.
+   * bottles read from the mirror and push through it: the branches of other living runs are left to their pushes,
+   * whose refs a fetch would lock or create before them.
+   * @param branch the one that is about to be cloned: nobody pushes to it yet
    * @throws LaunchRefusedError when the forge refuses the token or does not know the repository
    * @throws Error for what may pass
    */
   async update(
     repository: LaunchRequest['repository'],
+    branch: string,
     credentials: ForgeCredentials,
     signal: AbortSignal,
   ): Promise<void> {
     const path = mirrorPath(this.#dataDirectory, repository.id);
-    let update = this.#queued.get(path);
-    if (update === undefined) {
-      update = this.#locks.run(path, async () => {
-        this.#queued.delete(path);
-        await fetchInto(path, repository, credentials);
-      });
-      this.#queued.set(path, update);
-    }
+    const update = this.#queued.get(path) ?? this.#queue(path, repository, credentials);
+    update.branches.add(branch);
     const aborted = Promise.withResolvers<never>();
     const onAbort = (): void => aborted.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       signal.throwIfAborted();
-      await Promise.race([update, aborted.promise]);
+      await Promise.race([update.done, aborted.promise]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  #queue(
+    path: string,
+    repository: LaunchRequest['repository'],
+    credentials: ForgeCredentials,
+  ): { branches: Set<string>; done: Promise<void> } {
+    const branches = new Set<string>();
+    const done = this.#locks.run(path, async () => {
+      this.#queued.delete(path);
+      const living = await livingBranches(this.#dataDirectory, repository.id);
+      const others = living.filter((branch) => !branches.has(branch));
+      await fetchInto(path, repository, others, credentials);
+    });
+    this.#queued.set(path, { branches, done });
+    return { branches, done };
   }
 }
 
 async function fetchInto(
   path: string,
   { cloneUrl, defaultBranch }: LaunchRequest['repository'],
+  leftAlone: readonly string[],
   credentials: ForgeCredentials,
 ): Promise<void> {
   if (!existsSync(path)) await makeMirror(path);
@@ -73,7 +88,11 @@ async function fetchInto(
     await git(['-C', path, 'symbolic-ref', 'HEAD', head]);
   }
   const args = ['--prune', '--force', '--quiet', '--no-write-fetch-head'];
-  const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+  const refs = [
+    '+refs/heads/*:refs/heads/*',
+    '+refs/tags/*:refs/tags/*',
+    ...leftAlone.map((branch) => `^refs/heads/${branch}`),
+  ];
   for (let attempt = 1; ; attempt++) {
     try {
       // A clean-up in the background would outlive its launch.

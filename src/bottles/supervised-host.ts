@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readOutputLog } from '../journal/output-log.ts';
+import { readJournal } from '../journal/reader.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { RunProbe } from '../domain/run.ts';
 import { archiveKeptMs, removeOldArchives } from './archive.ts';
@@ -58,6 +59,7 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
     watch: (run, credentials, observer, signal) =>
       watchRun(host, run, credentials, observer, signal),
     stop: (run, reason) => stopRun(host, run, reason),
+    begunAt: async (run) => (await readJournal(runPathsOf(host, run).journal))?.startingAt,
     probe: (run) => probeRun(host, run),
     async freeze(slug) {
       await waitForSupervisors(pathsOf(host, slug));

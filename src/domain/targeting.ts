@@ -8,7 +8,8 @@ export type Targeting =
   /** Something is asked for that cannot be done; `problem` and `fix` are for the person who asked. */
   | { readonly verdict: 'invalid'; readonly problem: string; readonly fix: string };
 
-const agentPrefix = 'bot-bottle:';
+/** The rest of such a label names the agent. */
+export const agentLabelPrefix = 'bot-bottle:';
 const bottlePrefix = 'bot-bottle-bottle:';
 
 /**
@@ -28,9 +29,9 @@ export function judgeTarget(
   if (issue.state !== 'open') {
     return { verdict: 'untargeted', reason: 'the issue is closed' };
   }
-  const agentNames = suffixes(issue.labels, agentPrefix);
+  const agentNames = suffixes(issue.labels, agentLabelPrefix);
   if (agentNames.length === 0) {
-    return { verdict: 'untargeted', reason: `no label ${agentPrefix}<agent>` };
+    return { verdict: 'untargeted', reason: `no label ${agentLabelPrefix}<agent>` };
   }
   if (!issue.assignees.some((login) => members.has(login))) {
     return { verdict: 'untargeted', reason: 'no assignee is a member of the org' };
@@ -39,7 +40,7 @@ export function judgeTarget(
   if (agentName === undefined || furtherAgents.length > 0) {
     return {
       verdict: 'invalid',
-      problem: `The issue has ${agentNames.length} agent labels: ${quoted(agentNames, agentPrefix)}.`,
+      problem: `The issue has ${agentNames.length} agent labels: ${quoted(agentNames, agentLabelPrefix)}.`,
       fix: 'Leave exactly one of them.',
     };
   }

@@ -28,6 +28,15 @@ export interface ForgeReader {
    * Tell new ones by kind and id, never by time: a review that was drafted for a while carries the time it was begun.
    */
   listComments(repository: RepositoryRef, number: number): Promise<readonly Comment[]>;
+  /**
+   * Who put a label on an issue last; undefined when it was never put there, or the forge does not tell. On a public
+   * forge whoever opens an issue may be able to label it.
+   */
+  findLabeller(
+    repository: RepositoryRef,
+    number: number,
+    label: string,
+  ): Promise<string | undefined>;
   /** The open PR whose head is `branch` in the repository itself, or undefined. */
   findOpenPullRequest(repository: RepositoryRef, branch: string): Promise<PullRequest | undefined>;
   /** The newest PR, in any state, whose head is `branch` in the repository itself, or undefined. */

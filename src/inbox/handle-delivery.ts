@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { type CommentVerdict, isOwnComment, judgeComment } from '../domain/comment-verdict.ts';
 import type { Comment, IssueRef, RepositoryRef } from '../domain/issue.ts';
-import { ForgeDeniedError } from '../domain/errors.ts';
 import { issueOfOrderKey } from '../domain/order-key.ts';
 import type { ForgeDirectory, ForgeReader } from '../forges/forge.ts';
+import { isTrusted } from '../domain/trust.ts';
 import type { ForgeEvent, WebhookParser } from '../forges/webhook.ts';
 import type { Delivery, Store } from '../store/store.ts';
 import type { CommentEvent } from '../workflows/messages.ts';
@@ -59,8 +59,11 @@ export function deliveryHandler(
   async function handleIssue(
     { sequence }: Delivery,
     issue: IssueRef,
-    { action, sender, title, url }: EventOf<'issue'>,
+    { action: said, sender, title, url, repository }: EventOf<'issue'>,
   ): Promise<Handled> {
+    // Whoever wrote an issue may reopen it. Only who may write begins another life with that.
+    const action =
+      said === 'reopened' && !(await mayInstruct(repository, sender)) ? 'edited' : said;
     await signals.signalWithStart(issue, title, url, {
       signal: 'issue_event',
       event: { sequence, action, sender },
@@ -71,8 +74,12 @@ export function deliveryHandler(
   async function handlePullRequest(
     { sequence }: Delivery,
     issue: IssueRef,
-    { action, number, merged, sender, head, title, url }: EventOf<'pull_request'>,
+    { action, number, merged, sender, head, title, url, repository }: EventOf<'pull_request'>,
   ): Promise<Handled> {
+    // Whoever may read can open a pull request of the bottle's branch, and close what they opened.
+    if (!(await mayInstruct(repository, sender))) {
+      return ignored(`${sender} may not write to the repository`);
+    }
     const event: WorkflowEvent = {
       signal: 'pr_event',
       event: { sequence, action, number, branch: head.branch, merged, sender },
@@ -163,29 +170,27 @@ export function deliveryHandler(
     repository: RepositoryRef,
     comment: Parameters<typeof judgeComment>[0],
   ): Promise<CommentVerdict> {
-    ownLogin ??= await forge.whoAmI();
+    const own = await findOwnLogin();
     const trusted = new Set<string>();
-    if (!isOwnComment(comment, ownLogin)) {
+    if (!isOwnComment(comment, own)) {
       for (const login of new Set([comment.author, comment.editor])) {
-        if ((await forge.isOrgMember(org, login)) || (await mayWrite(repository, login))) {
+        if (await mayInstruct(repository, login)) {
           trusted.add(login);
         }
       }
     }
-    return judgeComment(comment, ownLogin, trusted);
+    return judgeComment(comment, own, trusted);
   }
 
-  /** A forge may tell only administrators who may write: then only members of the org count, and the log says why. */
-  async function mayWrite(repository: RepositoryRef, login: string): Promise<boolean> {
-    try {
-      return await forge.canWrite(repository, login);
-    } catch (error) {
-      if (!(error instanceof ForgeDeniedError) || error.status === 401) {
-        throw error;
-      }
-      log.warn({ login, reason: error.message }, 'cannot tell who may write');
-      return false;
-    }
+  async function findOwnLogin(): Promise<string> {
+    ownLogin ??= await forge.whoAmI();
+    return ownLogin;
+  }
+
+  async function mayInstruct(repository: RepositoryRef, login: string): Promise<boolean> {
+    return isTrusted(forge, org, await findOwnLogin(), repository, login, (reason) =>
+      log.warn({ login, reason }, 'cannot tell who may write'),
+    );
   }
 
   function signalComment(issue: IssueRef, event: CommentEvent): Promise<Handled> {

@@ -428,7 +428,8 @@ function onPullRequest(state: IssueState, event: PullRequestEvent, now: number):
       ? { ...state, recheck: true, cause: stronger(state.cause, 'reopened'), early: undefined }
       : { ...state, early: event };
   }
-  if (event.branch !== state.life.branch) {
+  const another = state.pullRequest !== undefined && event.number !== state.pullRequest;
+  if (event.branch !== state.life.branch || another) {
     return state;
   }
   switch (event.action) {

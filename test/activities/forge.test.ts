@@ -10,13 +10,14 @@ import { MemorySite } from '../../src/forges/memory/memory-site.ts';
 import { freshStore } from '../store/fresh-store.ts';
 
 /** An issue that is a target, and the activities as a worker runs them. */
-async function aTarget() {
+async function aTarget(author = 'alice') {
   const site = new MemorySite();
   site.addOrg('bot-bottle', 'bot');
   const repository = site.addRepository('acme', 'widgets');
   site.grant(repository, 'bot', 'write');
+  site.grant(repository, 'alice', 'write');
   const alice = site.person('alice', repository);
-  const number = alice.openIssue({
+  const number = site.person(author, repository).openIssue({
     title: 'Work',
     labels: ['bot-bottle:demo'],
     assignees: ['bot'],
@@ -102,6 +103,17 @@ describe('openLife', () => {
     alice.setLabels(number, ['bot-bottle:demo']);
     expect(await open('back', { lastSequence: 8 })).toMatchObject({ verdict: 'target' });
     expect(await checkTarget()).toEqual({ targeted: true });
+  });
+
+  test('begins none for an outsider who chose label and assignee, and one when a writer puts the label there', async () => {
+    const { alice, number, open } = await aTarget('mallory');
+    expect(await open('hers')).toMatchObject({
+      verdict: 'not-now',
+      reason: expect.stringContaining('may not instruct agents'),
+    });
+    alice.setLabels(number, []);
+    alice.setLabels(number, ['bot-bottle:demo']);
+    expect(await open('ours', { lastSequence: 2 })).toMatchObject({ verdict: 'target' });
   });
 
   test('tells once what is wrong with the labels, however often it is asked', async () => {

@@ -7,13 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lockDataDirectory } from '../../src/bottles/data-lock.ts';
-import { mirrorPath } from '../../src/bottles/directory.ts';
+import { bottlePaths, mirrorPath, runPaths } from '../../src/bottles/directory.ts';
 import { readHostId } from '../../src/bottles/host-id.ts';
 import { isAlive, ownIdentity } from '../../src/bottles/liveness.ts';
 import { Mirrors } from '../../src/bottles/mirror.ts';
 import { installRuntime } from '../../src/bottles/runtime.ts';
 import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import { claimUid, releaseUid } from '../../src/bottles/uid.ts';
+import { claimJournal } from '../../src/journal/writer.ts';
 import { until } from '../support/until.ts';
 import { credentials, never } from './host-fixture.ts';
 
@@ -135,6 +136,7 @@ test('a runtime is installed once for each content, also by several at once', as
 });
 
 describe('a mirror', () => {
+  const own = 'bot-bottle/issue-1';
   const repository = (cloneUrl: string) => ({
     id: 7,
     forgeHost: 'forge.example',
@@ -169,7 +171,7 @@ describe('a mirror', () => {
   test('has what the forge has, also for many who ask at once', async () => {
     const upstream = await makeUpstream();
     const mirrors = new Mirrors(directory);
-    const ask = () => mirrors.update(repository(`file://${upstream}`), credentials, never);
+    const ask = () => mirrors.update(repository(`file://${upstream}`), own, credentials, never);
     await Promise.all([ask(), ask(), ask(), ask()]);
     execFileSync('git', ['-C', upstream, 'branch', '-D', 'gone-soon'], { stdio: 'ignore' });
     await ask();
@@ -178,10 +180,38 @@ describe('a mirror', () => {
     expect(await readdir(join(directory, 'mirrors'))).toEqual(['7']);
   });
 
+  test('leaves the branch of another living run to its pushes, and takes it when nobody pushes there', async () => {
+    const upstream = await makeUpstream();
+    const mirrors = new Mirrors(directory);
+    const update = () => mirrors.update(repository(`file://${upstream}`), own, credentials, never);
+    execFileSync('git', ['-C', upstream, 'branch', own]);
+    execFileSync('git', ['-C', upstream, 'branch', 'bot-bottle/issue-2']);
+    const { runs } = bottlePaths(directory, 'other-2-01234567');
+    const living = runPaths(runs, 1);
+    await mkdir(living.root, { recursive: true });
+    const request = { repository: { id: 7 }, branch: 'bot-bottle/issue-2' };
+    await writeFile(living.launch, JSON.stringify({ version: 1, request }));
+    const journal = await claimJournal(living.journal, {
+      type: 'claimed',
+      version: 1,
+      at: 1,
+      slug: 'other-2-01234567',
+      run: 1,
+      supervisor: ownIdentity('nonce'),
+    });
+
+    await update();
+    expect(branches(mirrorPath(directory, 7))).toBe(`${own}\ngone-soon\ntrunk\n`);
+    await journal?.close();
+    await rm(living.root, { recursive: true });
+    await update();
+    expect(branches(mirrorPath(directory, 7))).toContain('bot-bottle/issue-2');
+  });
+
   test('is mended when a killed git left its lock', async () => {
     const upstream = await makeUpstream();
     const mirrors = new Mirrors(directory);
-    await mirrors.update(repository(`file://${upstream}`), credentials, never);
+    await mirrors.update(repository(`file://${upstream}`), own, credentials, never);
     const path = mirrorPath(directory, 7);
     for (const lock of ['packed-refs.lock', 'refs/heads/new.lock']) {
       await writeFile(join(path, lock), '');
@@ -189,7 +219,7 @@ describe('a mirror', () => {
     }
     execFileSync('git', ['-C', upstream, 'branch', 'new']);
     execFileSync('git', ['-C', upstream, 'branch', '-D', 'gone-soon'], { stdio: 'ignore' });
-    await mirrors.update(repository(`file://${upstream}`), credentials, never);
+    await mirrors.update(repository(`file://${upstream}`), own, credentials, never);
 
     expect(branches(path)).toBe('new\ntrunk\n');
   });
@@ -208,7 +238,7 @@ describe('a mirror', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `${urlOf(server)}/acme/site.git`;
-    const update = new Mirrors(directory).update(repository(url), credentials, never);
+    const update = new Mirrors(directory).update(repository(url), own, credentials, never);
 
     await expect(update).rejects.toMatchObject({
       name,
@@ -232,7 +262,7 @@ describe('a mirror', () => {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     }
     const url = `${urlOf(forge)}/acme/site.git`;
-    const update = new Mirrors(directory).update(repository(url), credentials, never);
+    const update = new Mirrors(directory).update(repository(url), own, credentials, never);
 
     await expect(update).rejects.toThrow(/redirect/);
     expect(seen).toEqual([]);
@@ -243,6 +273,7 @@ describe('a mirror', () => {
   test('a forge that does not answer is worth another try', async () => {
     const update = new Mirrors(directory).update(
       repository('http://127.0.0.1:9/site.git'),
+      own,
       credentials,
       never,
     );

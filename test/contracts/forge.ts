@@ -123,6 +123,14 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
         expect(new URL(issue.url).pathname).toContain(`${ref.name}/issues/${number}`);
       });
 
+      test('a label is known by who put it there', async () => {
+        const labels = ['bot-bottle:demo'];
+        const number = await alice.openIssue({ title: 'Work', labels });
+
+        expect(await forge.findLabeller(ref, number, 'bot-bottle:demo')).toBe('alice');
+        expect(await forge.findLabeller(ref, number, 'bug')).toBeUndefined();
+      });
+
       test('an issue without a body, labels or assignees has an empty one, and none', async () => {
         const number = await alice.openIssue({ title: 'Nothing more' });
 

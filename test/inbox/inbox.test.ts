@@ -295,6 +295,30 @@ describe('the inbox', () => {
     expect((await settled(await deliver(recordedDelivery('23')))).state).toBe('ignored');
   });
 
+  test('ignores who closes or reopens a pull request without the right to write', async () => {
+    const { deliver, settled, signals } = await setStage();
+    for (const number of ['34', '35']) {
+      const recorded = recordedDelivery(number);
+      const body = JSON.parse(recorded.rawBody) as { sender: { login: string } };
+      body.sender.login = 'mallory';
+      const sequence = await deliver(resigned(recorded, JSON.stringify(body)));
+      expect(await settled(sequence)).toMatchObject({
+        state: 'ignored',
+        reason: 'mallory may not write to the repository',
+      });
+    }
+    expect(signals.sent).toEqual([]);
+  });
+
+  test('takes an issue that an outsider reopens for an edited one', async () => {
+    const { deliver, settled, signals } = await setStage();
+    const recorded = recordedDelivery('18');
+    const body = JSON.parse(recorded.rawBody) as { sender: { login: string } };
+    body.sender.login = 'mallory';
+    await settled(await deliver(resigned(recorded, JSON.stringify(body))));
+    expect(signals.sent[0]?.event).toMatchObject({ event: { action: 'edited' } });
+  });
+
   test('serves 8 issues at once, each one event at a time', async () => {
     const { deliver, settled, signals } = await setStage();
     const running = new Map<number, number>();

@@ -74,6 +74,21 @@ class GiteaForge implements Forge {
     return comments.toSorted(byAge);
   }
 
+  async findLabeller(
+    repository: RepositoryRef,
+    number: number,
+    label: string,
+  ): Promise<string | undefined> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}/timeline`}`;
+    let labeller: string | undefined;
+    for await (const entry of this.#client.list(path, schema.timelineSchema)) {
+      if (entry.type === 'label' && entry.label?.name === label) {
+        labeller = entry.body === '1' ? entry.user?.login : undefined;
+      }
+    }
+    return labeller;
+  }
+
   async findOpenPullRequest(
     repository: RepositoryRef,
     branch: string,

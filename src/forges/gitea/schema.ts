@@ -114,3 +114,13 @@ export type GiteaPullRequestHead = z.infer<typeof pullRequestHeadSchema>;
 export type GiteaComment = z.infer<typeof commentSchema>;
 export type GiteaReview = z.infer<typeof reviewsSchema>[number];
 export type GiteaInlineComment = z.infer<typeof inlineCommentsSchema>[number];
+
+/** `label` with body `1` when it was put on, without when it was taken off. */
+export const timelineSchema = z.array(
+  z.object({
+    type: z.string(),
+    user: author,
+    body: text,
+    label: z.nullish(z.object({ name: z.string() })),
+  }),
+);

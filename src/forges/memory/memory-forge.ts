@@ -67,6 +67,16 @@ export class MemoryForge implements Forge {
     return this.#call('listComments', () => [...itemOf(this.#toRead(repository), number).comments]);
   }
 
+  findLabeller(
+    repository: RepositoryRef,
+    number: number,
+    label: string,
+  ): Promise<string | undefined> {
+    return this.#call('findLabeller', () =>
+      itemOf(this.#toRead(repository), number).labellers.get(label),
+    );
+  }
+
   findOpenPullRequest(repository: RepositoryRef, branch: string): Promise<PullRequest | undefined> {
     return this.#call('findOpenPullRequest', () =>
       this.#pullsOf(repository, branch).find(({ state }) => state === 'open'),

@@ -25,6 +25,8 @@ export interface MemoryItem {
   body: string;
   state: 'open' | 'closed';
   labels: readonly string[];
+  /** Who put each label on last. */
+  readonly labellers: Map<string, string>;
   assignees: readonly string[];
   readonly comments: Comment[];
   readonly pull?: MemoryPull;
@@ -155,6 +157,7 @@ export class MemorySite {
       number: repository.items.size + 1,
       state: 'open' as const,
       labels: [],
+      labellers: new Map((item.labels ?? []).map((label) => [label, item.author])),
       assignees: [],
       comments: [],
       ...item,
@@ -243,7 +246,11 @@ export class MemoryPerson {
   }
 
   setLabels(number: number, labels: readonly string[]): void {
-    this.#item(number).labels = labels;
+    const item = this.#item(number);
+    for (const label of labels.filter((one) => !item.labels.includes(one))) {
+      item.labellers.set(label, this.#login);
+    }
+    item.labels = labels;
   }
 
   setAssignees(number: number, assignees: readonly string[]): void {

@@ -44,6 +44,7 @@ export interface GitGate {
 }
 
 const maxProcesses = 8;
+const longestTarget = 200;
 const maxPushBytes = 1024 ** 3;
 
 export function createGitGate(options: GitGateOptions): GitGate {
@@ -99,6 +100,12 @@ export function createGitGate(options: GitGateOptions): GitGate {
     >,
   ): Promise<void> {
     const { commands, body } = await readPushRequest(call.request);
+    if (commands === undefined) {
+      const reason = 'the push is not of the form that git sends';
+      await (await begin([])).finish('rejected', reason);
+      refuse(call.response, 400, reason);
+      return;
+    }
     let refusal: string | undefined;
     const operation =
       commands.length === 0
@@ -132,7 +139,10 @@ export function createGitGate(options: GitGateOptions): GitGate {
   function begin(commands: readonly PushCommand[]): Promise<OpenOperation> {
     return operations.begin({
       operation: 'git_push',
-      target: commands.map((command) => command.ref.replace(/^refs\/heads\//, '')).join(' '),
+      target: commands
+        .map((command) => command.ref.replace(/^refs\/heads\//, ''))
+        .join(' ')
+        .slice(0, longestTarget),
       ...describeArguments(
         commands.map((command) => `${command.ref} ${command.old}..${command.new}`),
       ),
