@@ -7,6 +7,9 @@ const agentId = '1000';
 /** Node's IPC channel, by which the launcher is told what to do and hands its listener out. */
 const channelDescriptor = '3';
 
+/** Where bubblewrap reads the filter of system calls; it closes it. */
+const filterDescriptor = '4';
+
 /** What is mounted from the host, as far as it differs between bottles. */
 export interface Mounts {
   /** Not mounted itself: its `work/`, `home/` and the run's prompt are. */
@@ -33,6 +36,7 @@ export function bubblewrapArguments(mounts: Mounts, prompt: string): string[] {
   return [
     'bwrap',
     ...isolation,
+    ...['--seccomp', filterDescriptor],
     ...['--uid', agentId, '--gid', agentId, '--hostname', 'bottle'],
     ...systemDirectories(),
     ...systemFiles(mounts.runtime),

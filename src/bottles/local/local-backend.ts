@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { chmod, chown, mkdir } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import type { BackendCheck, BottleBackend, RunningSandbox, Sandbox } from '../backend.ts';
 import { readManifest } from '../manifest.ts';
@@ -9,6 +10,7 @@ import { systemEnvironment } from '../system.ts';
 import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
 import { enforceableLimits, makeCgroups, removeCgroups } from './cgroup.ts';
 import { killSandboxProcesses, listSandboxProcesses, signalProcess } from './sandbox-processes.ts';
+import { seccompProgram } from './seccomp.ts';
 
 /** Bottles as bubblewrap sandboxes on the host's own programs. Linux only. */
 export function createLocalBackend(): BottleBackend {
@@ -22,6 +24,8 @@ export function createLocalBackend(): BottleBackend {
         await mkdir(directory, { recursive: true, mode: 0o700 });
         const uid = readManifest(paths)?.uid;
         if (uid !== undefined) await chown(directory, uid, uid);
+        // An agent may have closed it to itself.
+        await chmod(directory, 0o700);
       }
     },
     spawn: spawnSandbox,
@@ -51,8 +55,9 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
   const child = spawn(program, args, {
     env: systemEnvironment,
     cwd: '/',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
   });
+  give(seccompProgram(), child.stdio[4] as Writable);
   return {
     child,
     terminate() {
@@ -64,6 +69,11 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
       await killSandboxProcesses(slug);
     },
   };
+}
+
+/** bubblewrap that does not read to the end has failed, and says so itself. */
+function give(program: Buffer, bubblewrap: Writable | null): void {
+  bubblewrap?.on('error', () => undefined).end(program);
 }
 
 /** bubblewrap is the first process inside, where its environment can be read: it gets none. */
@@ -126,6 +136,7 @@ async function checkSandboxes(): Promise<BackendCheck> {
   const probe = [
     'bwrap',
     ...isolation,
+    ...['--seccomp', '0'],
     ...systemDirectories(),
     '--proc',
     '/proc',
@@ -147,7 +158,10 @@ async function checkSandboxes(): Promise<BackendCheck> {
       ? (['unshare', '--mount', '--', 'setpriv', ...asNobody, ...probe] as const)
       : (['bwrap', ...probe.slice(1)] as const);
   try {
-    await run(program, args, { env: systemEnvironment, timeout: 10_000 });
+    const filter = seccompProgram();
+    const trial = run(program, args, { env: systemEnvironment, timeout: 10_000 });
+    give(filter, trial.child.stdin);
+    await trial;
     return { usable: true, limits: enforceableLimits() };
   } catch (error) {
     return {
