@@ -33,12 +33,27 @@ const maxHeaderBytes = 16 * 1024;
 const keptCharacters = 2000;
 
 /**
+ * A pack of a few KB may unpack to many GB, on the host: what a push may use is bounded, for git and for the hook.
+ * git maps packs whole if it may, and several threads need memory each: it is told to get by with less.
+ */
+const boundedBackend = [
+  'prlimit',
+  ...['--as=1073741824', '--cpu=600', '--'],
+  'git',
+  ...['-c', 'core.packedGitWindowSize=32m', '-c', 'core.packedGitLimit=256m'],
+  ...['-c', 'core.bigFileThreshold=64m', '-c', 'pack.windowMemory=64m', '-c', 'pack.threads=1'],
+  'http-backend',
+] as const;
+
+/**
  * Runs `git http-backend` (CGI) for one request, streaming both ways. Everything of the response is written
  * but its end, which is left to the caller. Resolves when git has exited; never rejects for what git or the client did.
  */
 export async function runHttpBackend(call: BackendCall): Promise<BackendEnd> {
   const { request, response } = call;
-  const child = spawn('git', ['http-backend'], {
+  const [program, ...args] =
+    call.path === '/git-receive-pack' ? boundedBackend : (['git', 'http-backend'] as const);
+  const child = spawn(program, args, {
     env: cgiEnvironment(call),
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   });

@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../support/until.ts';
+import { deltaBomb, pushRequest } from './delta-bomb.ts';
 import { commit, git, openStand, token, tryGit } from './stand.ts';
 import type { Stand } from './stand.ts';
 
@@ -200,6 +201,20 @@ describe('the git gate', () => {
     }
     expect(stand.operations()).toMatchObject([{ outcome: 'rejected' }]);
     expect(await git(stand.upstream, 'branch', '--format=%(refname:short)')).toBe('main');
+  });
+
+  test('refuses a push that unpacks to more than the host can bear, and says why', async () => {
+    const pack = deltaBomb(512);
+    expect(pack.length).toBeLessThan(16 * 1024);
+    const response = await fetch(`${stand.origin}/git-receive-pack`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-git-receive-pack-request' },
+      body: pushRequest(branch, pack),
+    });
+    const answer = await response.text();
+    expect(answer).toContain('fatal: Out of memory, malloc failed');
+    expect(answer).toContain(`ng refs/heads/${branch} unpacker error`);
+    expect(stand.operations()).toMatchObject([{ operation: 'git_push', outcome: 'error' }]);
   });
 
   test('refuses to delete the own branch', async () => {
