@@ -50,6 +50,9 @@ export function parseAgentManifest(file: string, text: string): AgentManifest {
   };
 }
 
+/** What a bottle gets whose manifest says nothing: an agent that runs wild must not take the host with it. */
+const defaults = { memory: 4 * 1024 ** 3, pids: 1024 } as const;
+
 const memoryForm = 'must be bytes, or a number with k, m or g: 512m';
 const memory = z
   .union([z.int(), z.string()], memoryForm)
@@ -64,13 +67,13 @@ const memory = z
 const bottleKeys = z.strictObject(
   {
     backend: z.literal('local', 'must be the name of a backend: local').default('local'),
-    memory: memory.optional(),
+    memory: memory.default(defaults.memory),
     cpus: z.number('must be a number: 1.5').positive('must be more than 0').max(1024).optional(),
     pids: z
       .int('must be a whole number')
       .min(16, 'must be at least 16: less starts no agent')
       .max(4_194_304)
-      .optional(),
+      .default(defaults.pids),
     environment: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
@@ -100,9 +103,9 @@ export function parseBottleManifest(file: string, text: string): BottleManifest 
     backend,
     environment,
     limits: {
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      memoryBytes,
+      pids,
       ...(cpus === undefined ? {} : { cpus }),
-      ...(pids === undefined ? {} : { pids }),
     },
   };
 }

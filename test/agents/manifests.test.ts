@@ -66,7 +66,15 @@ describe('manifests', () => {
     expect((await loadManifests(directory)).bottles.get('small')).toEqual({
       backend: 'local',
       environment: {},
-      limits: {},
+      limits: { memoryBytes: 4 * 1024 ** 3, pids: 1024 },
+    });
+  });
+
+  test('of a bottle without limits have those that keep a wild agent from taking the host', async () => {
+    await write('bottles/small.md', '---\nbackend: local\n---\n');
+    expect((await loadManifests(directory)).bottles.get('small')?.limits).toEqual({
+      memoryBytes: 4 * 1024 ** 3,
+      pids: 1024,
     });
   });
 
@@ -81,7 +89,7 @@ describe('manifests', () => {
     ['bottle', 'memory: 64K', { memoryBytes: 65536 }],
   ])('%s %s is understood', async (_, line, limits) => {
     await write('bottles/small.md', `---\n${line}\n---\n`);
-    expect((await loadManifests(directory)).bottles.get('small')?.limits).toEqual(limits);
+    expect((await loadManifests(directory)).bottles.get('small')?.limits).toMatchObject(limits);
   });
 
   test.each([
