@@ -26,10 +26,13 @@ const controllers: Record<Limit, string> = { memoryBytes: 'memory', pids: 'pids'
 
 /** The limits this process may set. */
 export function enforceableLimits(): Limit[] {
+  if (process.getuid?.() !== 0) return [];
   return (Object.keys(controllers) as Limit[]).filter((limit) => {
     try {
       accessSync(hierarchy(limit), constants.W_OK);
-      return process.getuid?.() === 0;
+      // Refused in a container that may write its cgroups but has processes in the topmost.
+      if (version() === 2) enable(root, limit);
+      return true;
     } catch {
       return false;
     }
@@ -47,7 +50,6 @@ export function makeCgroups(slug: string, limits: BottleLimits): string[] {
     if (value === undefined) continue;
     if (version() === 2) {
       mkdirSync(join(root, parent), { recursive: true });
-      enable(root, limit);
       enable(join(root, parent), limit);
     }
     const directory = join(hierarchy(limit), parent, slug);
