@@ -2,10 +2,10 @@ import pc from 'picocolors';
 import type { Phase } from '../domain/run.ts';
 
 /** Colours on a terminal that wants them; elsewhere plain text. */
-export const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
+export const colours = coloursFor(process.stdout);
 
 /** The same for stderr. */
-export const errorColours = pc.createColors(process.stderr.isTTY && pc.isColorSupported);
+export const errorColours = coloursFor(process.stderr);
 
 /** Columns of the terminal; undefined when the output goes elsewhere, where nothing is to be cut. */
 export function terminalWidth(): number | undefined {
@@ -50,4 +50,9 @@ export function colourPhase(phase: Phase, text: string = phase): string {
     case 'destroying':
       return colours.yellow(text);
   }
+}
+
+/** `isTTY` is undefined where it is false, and undefined means to picocolors: also where `CI` is set. */
+function coloursFor({ isTTY }: { readonly isTTY?: boolean }): ReturnType<typeof pc.createColors> {
+  return pc.createColors(Boolean(isTTY) && pc.isColorSupported);
 }

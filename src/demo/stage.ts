@@ -168,7 +168,7 @@ command: ["node", "/opt/bottle/demo-agent.mjs"]
   const bottle = `---
 backend: local
 ---
-A sandbox on this machine, without limits of its own.
+A sandbox on this machine.
 `;
   for (const [folder, file, text] of [
     ['agents', `${DEMO_AGENT}.md`, agent],

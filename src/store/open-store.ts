@@ -66,7 +66,7 @@ function preparingOnce(database: Database.Database): SqliteDatabase {
   return {
     close: () => void database.close(),
     prepare(text) {
-      const statement = statements.get(text) ?? database.prepare<unknown[]>(text);
+      const statement = statements.get(text) ?? database.prepare(text);
       statements.set(text, statement);
       return statement;
     },
