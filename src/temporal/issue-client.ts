@@ -204,10 +204,19 @@ export function createIssueCommands(
   }
 
   async function ask<T>(issue: IssueRef, query: QueryDefinition<T>): Promise<T | undefined> {
+    const handle = client.workflow.getHandle(issueWorkflowId(issue));
     try {
-      return await client.withDeadline(Date.now() + answerWithinMs, () =>
-        client.workflow.getHandle(issueWorkflowId(issue)).query(query),
-      );
+      return await client.withDeadline(Date.now() + answerWithinMs, async () => {
+        try {
+          return await handle.query(query);
+        } catch (error) {
+          if (!(error instanceof QueryRejectedError)) {
+            throw error;
+          }
+          // Closed, or in the moment in which one execution gives way to the next: the second answer tells.
+          return await handle.query(query);
+        }
+      });
     } catch (error) {
       if (isNotFound(error) || error instanceof QueryRejectedError) {
         return undefined;
