@@ -17,7 +17,6 @@ import type { DemoCommand, DemoStatus } from './demo-language.ts';
 
 const pushAttempts = 4;
 // Inside a bottle the environment is the bottle's own.
-// oxlint-disable-next-line no-restricted-properties
 const { HOME = '.', BOTTLE_PROMPT = '/run/prompt.md', FORGE_PR_NUMBER = '' } = process.env;
 
 interface Issue {

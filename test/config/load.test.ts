@@ -354,7 +354,7 @@ describe("the command line's configuration", () => {
   });
 
   test("the orchestrator's own secrets are not looked at", () => {
-    const environment = { HOME: home, FORGE_TOKEN_FILE: '/root/only', ORCHESTRATOR_TOKEN: 't' };
+    const environment = { HOME: home, FORGE_TOKEN_FILE: '/not/there', ORCHESTRATOR_TOKEN: 't' };
     expect(loadClientConfig(environment).token).toBe('t');
   });
 

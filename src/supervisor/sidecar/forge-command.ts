@@ -6,7 +6,6 @@ import { CallFailedError, callSidecar } from './rpc-client.ts';
 /** The `forge` command, bundled as `forge.mjs`. */
 
 // Inside a bottle the environment is the bottle's own.
-// oxlint-disable-next-line no-restricted-properties
 const { FORGE_SOCKET, FORGE_ISSUE_NUMBER, FORGE_PR_NUMBER } = process.env;
 const socket = FORGE_SOCKET ?? '/run/bottle/sidecar.sock';
 const argv = process.argv.slice(2);
