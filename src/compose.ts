@@ -88,6 +88,7 @@ export async function startOrchestrator(
   const catalogue = createManifestCatalogue({
     directory: dataDirectory,
     promptFile: inside.prompt,
+    doorUrl: inside.doorUrl,
     onProblem: ({ error }) => logger.warn(error.message),
   });
 

@@ -101,6 +101,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     const { login } = forgeCredentials;
     await store.repositories.see(repository.ref);
     const prepared = earlier ?? (await prepare(input, run, plan.standingPrompt));
+    const command = plan.command({ prompt: prepared.prompt, session: undefined });
     const { cancellationSignal } = Context.current();
     const { startedAt } = await host.launch(
       {
@@ -119,8 +120,10 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
         ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
         branch: life.branch,
         prompt: prepared.prompt,
-        argv: plan.argv,
-        environment: plan.environment,
+        provider: plan.provider,
+        argv: command.argv,
+        environment: { ...plan.environment, ...command.environment },
+        files: command.files,
         gitIdentity: {
           name: login,
           email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,

@@ -1,5 +1,8 @@
 import type { BottleLimits } from '../bottles/backend.ts';
+import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
+import type { Budget } from '../domain/usage.ts';
+import type { AgentCommand } from './provider.ts';
 
 /**
  * The agents and bottles there are, read from their manifests each time: a manifest that is mended counts at once.
@@ -18,10 +21,24 @@ export interface Catalogue {
   plan(agent: string, bottle: string): Promise<LaunchPlan>;
 }
 
+/** Everything that the manifests say of a run. Holds no secret. */
 export interface LaunchPlan {
-  /** The manifest's body. */
+  readonly provider: ProviderName;
+  /** The agent manifest's body. */
   readonly standingPrompt: string;
-  readonly argv: readonly [string, ...string[]];
+  /** @param run its prompt, and the conversation to be continued, if there is one */
+  command(run: { readonly prompt: string; readonly session: string | undefined }): AgentCommand;
+  /** The bottle's own variables; the command's come on top. */
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: BottleLimits;
+  /** Image of a container backend. */
+  readonly image: string | undefined;
+  /** Hosts that may be reached; see `LaunchRequest`. */
+  readonly egress: readonly string[];
+  /** The model routes that the bottle may use, by name. */
+  readonly routes: Readonly<Record<string, LlmRoute>>;
+  readonly runBudget: Budget;
+  readonly issueBudget: Budget;
+  /** SHA-256 (hex) over the texts of the manifests that were read for it. */
+  readonly digest: string;
 }

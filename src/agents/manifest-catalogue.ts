@@ -8,6 +8,8 @@ export interface ManifestCatalogueOptions {
   readonly directory: string;
   /** Path inside a bottle of the run's prompt. */
   readonly promptFile: string;
+  /** The bottle's door as it is seen inside, e.g. `http://127.0.0.1:3128`. */
+  readonly doorUrl: string;
   /** Called for each problem each time the manifests are read. */
   readonly onProblem: (problem: ManifestProblem) => void;
 }
@@ -16,6 +18,7 @@ export interface ManifestCatalogueOptions {
 export function createManifestCatalogue({
   directory,
   promptFile,
+  doorUrl,
   onProblem,
 }: ManifestCatalogueOptions): Catalogue {
   async function load(): Promise<Manifests> {
@@ -35,12 +38,28 @@ export function createManifestCatalogue({
       const manifests = await load();
       const agent = manifests.agents.get(agentName) ?? refuse(manifests, 'agent', agentName);
       const bottle = manifests.bottles.get(bottleName) ?? refuse(manifests, 'bottle', bottleName);
-      const { argv, environment } = agent.command(promptFile);
       return {
+        provider: 'script',
         standingPrompt: agent.standingPrompt,
-        argv,
-        environment: { ...bottle.environment, ...environment },
+        command: ({ prompt, session }) =>
+          agent.command({
+            prompt,
+            session,
+            promptFile,
+            model: undefined,
+            extraArguments: [],
+            turnLimit: undefined,
+            llm: undefined,
+            mcpUrl: `${doorUrl}/mcp`,
+          }),
+        environment: bottle.environment,
         limits: bottle.limits,
+        image: undefined,
+        egress: [],
+        routes: {},
+        runBudget: {},
+        issueBudget: {},
+        digest: '',
       };
     },
   };

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { BackendName } from '../domain/bottle.ts';
 import type { LaunchPlan } from './catalogue.ts';
 import { readFrontMatter } from './front-matter.ts';
-import type { AgentCommand } from './provider.ts';
+import type { AgentCommand, RunContext } from './provider.ts';
 import { script } from './script.ts';
 
 /** `agents/<name>.md`: who works. */
@@ -11,8 +11,7 @@ export interface AgentManifest {
   readonly bottle: string | undefined;
   /** The body: what the agent is told before its task; may be empty. */
   readonly standingPrompt: string;
-  /** @param promptFile path inside the bottle of the run's prompt */
-  command(promptFile: string): AgentCommand;
+  command(context: RunContext): AgentCommand;
 }
 
 /** `bottles/<name>.md`: where it works. The body is for people. */
@@ -46,7 +45,7 @@ export function parseAgentManifest(file: string, text: string): AgentManifest {
   return {
     bottle: value.bottle,
     standingPrompt: body,
-    command: (promptFile) => script.command(value, promptFile),
+    command: (context) => script.command(value, context),
   };
 }
 

@@ -15,9 +15,12 @@ const keys = {
 
 /** Any program; it finds its prompt in the file that `BOTTLE_PROMPT` names. */
 export const script: AgentProvider<typeof keys> = {
+  name: 'script',
   keys,
-  command: ({ command }, promptFile) => ({
+  protocols: [],
+  command: ({ command }, { promptFile }) => ({
     argv: command,
     environment: { BOTTLE_PROMPT: promptFile },
+    files: {},
   }),
 };

@@ -1,6 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { BackendName } from '../domain/bottle.ts';
 import type { BottlePaths } from './directory.ts';
+import type { LauncherChannel } from './launch-protocol.ts';
 
 /**
  * How a bottle is realised on a host. `spawn` is called by the supervisor, everything else by the orchestrator.
@@ -21,17 +22,26 @@ export interface BottleBackend {
   destroy(paths: BottlePaths): Promise<void>;
 }
 
-/** A sandbox as its supervisor holds it. */
+/** A sandbox as its supervisor holds it. The agent's stdin is empty. */
 export interface RunningSandbox {
-  /**
-   * stdin is empty, stdout and stderr are pipes, the IPC channel leads to the launcher until it becomes the agent.
-   * Exits with the agent's exit code.
-   */
-  readonly child: ChildProcess;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly launcher: LauncherChannel;
+  /** Resolves when the sandbox has ended, by itself or not. Never rejects. */
+  readonly exited: Promise<SandboxExit>;
   /** Asks everything inside to end (TERM). */
   terminate(): void;
   /** Ends everything inside. Resolves when nothing of it is left. */
   kill(): Promise<void>;
+}
+
+export interface SandboxExit {
+  /** The agent's exit code; undefined when the sandbox was ended from outside, or never started. */
+  readonly code: number | undefined;
+  /** One sentence for people when there is no exit code. */
+  readonly reason: string | undefined;
+  /** Resolves when all output has been read. */
+  readonly drained: Promise<void>;
 }
 
 export type BackendCheck =

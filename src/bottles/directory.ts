@@ -75,4 +75,5 @@ export const inside = {
   path: '/opt/bottle/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin',
   /** The launcher listens here and hands the listener to the supervisor. */
   doorPort: 3128,
+  doorUrl: 'http://127.0.0.1:3128',
 } as const;

@@ -1,6 +1,8 @@
+import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Done, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
+import type { Budget, Usage } from '../domain/usage.ts';
 import type { BottleLimits } from './backend.ts';
 
 /**
@@ -115,8 +117,28 @@ export interface LaunchRequest extends RunKey {
   /** Author and committer of the agent's commits. */
   readonly gitIdentity: { readonly name: string; readonly email: string };
   readonly limits: BottleLimits;
+  /** Which program the agent is; absent: `script`. Says how its output is read. */
+  readonly provider?: ProviderName;
+  /** Files that the launcher writes before the agent starts, as the bottle's user: text by path below the home. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** The models that the agent may reach through `/llm/<route>/…`; absent: none. */
+  readonly llm?: LlmAccess;
+  /** Hosts that the agent may reach, as `name` or `*.name`, with an optional `:port` (443 without). */
+  readonly egress?: readonly string[];
+  /** Image of a container backend; `local` has none. */
+  readonly image?: string;
   /** Counted from the agent's start. The supervisor itself ends a run past it when nobody was attached for 10 min. */
   readonly deadlineMs: number;
+}
+
+/** What a run may use of models. Holds no secret. */
+export interface LlmAccess {
+  readonly routes: Readonly<Record<string, LlmRoute>>;
+  readonly runBudget?: Budget;
+  /** Of all runs of this life together. */
+  readonly issueBudget?: Budget;
+  /** By the earlier runs of this life. */
+  readonly spentBefore: Usage;
 }
 
 /** Lives in memory and on the control socket only. */
@@ -125,6 +147,8 @@ export interface ForgeCredentials {
   readonly apiUrl: string;
   readonly login: string;
   readonly token: string;
+  /** Keys of the model routes that have one, by the route's name. */
+  readonly modelKeys?: Readonly<Record<string, string>>;
 }
 
 export interface Launched {

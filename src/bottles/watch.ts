@@ -57,6 +57,8 @@ export async function watchRun(
           case 'agent-started':
           case 'launch-failed':
           case 'operation-started':
+          case 'session':
+          case 'usage':
             break;
         }
       }

@@ -1,5 +1,7 @@
 /** A run: one agent execution in a bottle, started or resumed with a prompt. */
 
+import type { Usage } from './usage.ts';
+
 /** Where an issue is. */
 export type Phase =
   | 'queued'
@@ -71,6 +73,16 @@ export interface RunEnd {
   readonly startedAt?: number;
   /** Epoch milliseconds. */
   readonly endedAt: number;
+  /** The agent's own program reported that it failed, whatever its exit code was. `reason` says how. */
+  readonly failed?: true;
+  /** What the gateway metered; absent when the run has no model. */
+  readonly usage?: Usage;
+  /** Turns of the conversation, where the agent's program counts them. */
+  readonly turns?: number;
+  /** The last thing that the agent said, cut to 4 KiB. */
+  readonly message?: string;
+  /** Outcome `parked`: epoch milliseconds at which the model's provider takes requests again. */
+  readonly parkedUntil?: number;
 }
 
 /** What a probe of a run finds on the host's disk. */

@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operation.ts';
 import type { Done, RunEnd } from '../domain/run.ts';
+import type { Usage } from '../domain/usage.ts';
 
 /**
  * A run's journal: `runs/<n>/journal.ndjson`, one JSON object a line, written by one process, created exclusively.
@@ -34,6 +35,10 @@ export type JournalEntry =
   /** The agent posted a comment. `id` is the forge's. */
   | { readonly type: 'comment'; readonly at: number; readonly id: number }
   | { readonly type: 'done'; readonly at: number; readonly done: Done }
+  /** The agent's program names its conversation: the next run of this life goes on with it. */
+  | { readonly type: 'session'; readonly at: number; readonly id: string }
+  /** What the whole run has used of models until now: the newest entry counts. */
+  | { readonly type: 'usage'; readonly at: number; readonly usage: Usage }
   /** The first one seals the journal and is the only source of the outcome. */
   | { readonly type: 'ended'; readonly end: RunEnd };
 

@@ -1,9 +1,9 @@
 import { inside } from '../bottles/directory.ts';
 import type { LaunchRequest } from '../bottles/host.ts';
 import { repositoryPath } from './git-gate/git-gate.ts';
-import type { CloneOrder } from './launch-protocol.ts';
+import type { CloneOrder } from '../bottles/launch-protocol.ts';
 
-const door = `http://127.0.0.1:${inside.doorPort}`;
+const door = inside.doorUrl;
 
 /** All that the agent finds in its environment. */
 export function agentEnvironment(request: LaunchRequest): Record<string, string> {

@@ -1,6 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Server } from 'node:net';
-import type { CloneOrder, LauncherMessage, SupervisorMessage } from './launch-protocol.ts';
+import type { RunningSandbox } from '../bottles/backend.ts';
+import type { CloneOrder, SupervisorMessage } from '../bottles/launch-protocol.ts';
 
 /** The agent was not started. */
 export class LaunchFailure extends Error {
@@ -13,14 +13,15 @@ export class LaunchFailure extends Error {
 }
 
 export interface AgentLaunch {
-  readonly child: ChildProcess;
+  readonly sandbox: Pick<RunningSandbox, 'launcher' | 'exited'>;
   /** Resolves when the mirror is up to date, so that the bottle can clone from it. */
   readonly go: Promise<void>;
   /** Asked after `go`; undefined when the working copy is there already. */
   clone(): Promise<CloneOrder | undefined>;
   readonly argv: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
-  onListening(door: Server): void;
+  /** @param listener the door's, when it is the supervisor's to serve */
+  onListening(listener: Server | undefined): void;
   /** Called when nothing but the agent's start is left to do; the agent is executed only when it resolves. */
   beforeStart(): Promise<void>;
 }
@@ -30,15 +31,14 @@ export interface AgentLaunch {
  * @throws LaunchFailure when the sandbox or the clone fails
  */
 export async function launchAgent(launch: AgentLaunch): Promise<void> {
-  const { child } = launch;
+  const { launcher, exited } = launch.sandbox;
   const listening = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
-  const replaced = Promise.withResolvers<void>();
   const failed = Promise.withResolvers<never>();
-  child.on('message', (message: LauncherMessage, handle) => {
+  launcher.onMessage((message, handle) => {
     switch (message.type) {
       case 'listening':
-        launch.onListening(handle as Server);
+        launch.onListening(handle);
         return listening.resolve();
       case 'ready':
         return ready.resolve();
@@ -46,18 +46,14 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
         return failed.reject(new LaunchFailure(`git clone: ${message.reason}`, true));
     }
   });
-  child.once('disconnect', () => replaced.resolve());
-  child.once('error', (error) =>
-    failed.reject(new LaunchFailure(`the sandbox: ${error.message}`, true)),
-  );
-  child.once('exit', (code, signal) => {
-    const how = signal ?? `exit code ${code}`;
+  void exited.then(({ code, reason }) => {
+    const how = reason ?? `exit code ${code}`;
     failed.reject(new LaunchFailure(`the sandbox ended before the agent started (${how})`, true));
   });
 
   const tell = (message: SupervisorMessage): void => {
-    child.send(message, (error) => {
-      if (error !== null) failed.reject(new LaunchFailure(error.message, true));
+    launcher.send(message).catch(({ message: reason }: Error) => {
+      failed.reject(new LaunchFailure(reason, true));
     });
   };
   const step = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, failed.promise]);
@@ -67,5 +63,5 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
   await step(ready.promise);
   await step(launch.beforeStart());
   tell({ type: 'execute', argv: launch.argv, environment: launch.environment });
-  await step(replaced.promise);
+  await step(launcher.closed);
 }

@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { inside } from '../bottles/directory.ts';
-import type { CloneOrder, LauncherMessage, SupervisorMessage } from './launch-protocol.ts';
+import type { CloneOrder, LauncherMessage, SupervisorMessage } from '../bottles/launch-protocol.ts';
 
 /**
  * The first program inside a bottle. Hands the door's listener out to the supervisor, clones, and becomes the agent.

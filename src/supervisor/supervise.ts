@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BottleBackend, RunningSandbox } from '../bottles/backend.ts';
+import type { BottleBackend, RunningSandbox, SandboxExit } from '../bottles/backend.ts';
 import { ControlServer } from '../bottles/control-server.ts';
 import {
   type BottlePaths,
@@ -144,7 +144,6 @@ class Supervisor {
     this.#door = door;
     const output = new OutputLog(this.#run.output);
     const sandbox = this.#spawn(output);
-    const exit = exitOf(sandbox);
     const control = await this.#openControl(nonce);
     using _vigil = keepVigil({
       timing,
@@ -164,7 +163,7 @@ class Supervisor {
     this.#parts.terminated.addEventListener('abort', () => this.#onTerminated());
 
     const failure = await this.#launch(sandbox, door);
-    if (failure === undefined) await this.#untilEnd(sandbox, exit, output);
+    if (failure === undefined) await this.#untilEnd(sandbox, output);
     else await this.#giveUp(failure, sandbox, output);
     control.close();
     door.close();
@@ -179,8 +178,8 @@ class Supervisor {
       limits: this.#file.request.limits,
     });
     let uncollected = 0;
-    for (const stream of [sandbox.child.stdout, sandbox.child.stderr]) {
-      stream?.on('data', (chunk: Buffer) => {
+    for (const stream of [sandbox.stdout, sandbox.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
         output.write(chunk);
         this.#checkin.onOutput();
         uncollected += chunk.length;
@@ -210,13 +209,13 @@ class Supervisor {
     const { request } = this.#file;
     const clonedMark = join(this.#paths.root, 'cloned');
     const launched = launchAgent({
-      child: sandbox.child,
+      sandbox,
       go: this.#go.promise,
       clone: async () =>
         existsSync(clonedMark) ? undefined : cloneOrder(request, await this.#branchExists()),
       argv: request.argv,
       environment: agentEnvironment(request),
-      onListening: (listener) => door.adopt(listener),
+      onListening: (listener) => listener !== undefined && door.adopt(listener),
       beforeStart: async () => {
         await writeFile(clonedMark, '');
         this.#goOnOnlyIfWanted();
@@ -265,26 +264,31 @@ class Supervisor {
     await this.#journal.close();
   }
 
-  async #untilEnd(sandbox: RunningSandbox, exit: Promise<Exit>, output: OutputLog): Promise<void> {
-    const first = await Promise.race([exit, this.#ending.requested.then(() => undefined)]);
-    if (first === undefined) await this.#terminate(sandbox, exit);
+  async #untilEnd(sandbox: RunningSandbox, output: OutputLog): Promise<void> {
+    const first = await Promise.race([
+      sandbox.exited,
+      this.#ending.requested.then(() => undefined),
+    ]);
+    if (first === undefined) await this.#terminate(sandbox);
     // What the agent left behind ends with it.
     await sandbox.kill();
-    await Promise.race([(await exit).drained, delay(drainMs)]);
+    await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
     output.close();
     const unwritten = await this.#operations.settle(settleMs);
     await this.#journal.seal({ type: 'ended', end: this.#judge(first) }, unwritten);
   }
 
-  async #terminate(sandbox: RunningSandbox, exit: Promise<Exit>): Promise<void> {
+  async #terminate(sandbox: RunningSandbox): Promise<void> {
     sandbox.terminate();
-    await Promise.race([exit, delay(this.#file.timing.afterTerm)]);
+    await Promise.race([sandbox.exited, delay(this.#file.timing.afterTerm)]);
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: Exit | undefined): RunEnd {
+  #judge(exit: SandboxExit | undefined): RunEnd {
     const cause: EndCause | undefined =
-      exit === undefined ? this.#ending.cause : { outcome: 'exited', ...exit.cause };
+      exit === undefined
+        ? this.#ending.cause
+        : { outcome: 'exited', ...(exit.reason === undefined ? {} : { reason: exit.reason }) };
     return {
       outcome: 'lost',
       ...cause,
@@ -310,25 +314,4 @@ class Supervisor {
   #abandon(reason: string): void {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
-}
-
-interface Exit {
-  /** Undefined when the sandbox was killed from outside. */
-  readonly code: number | undefined;
-  readonly cause: { readonly reason?: string };
-  /** Resolves when all output has been read. */
-  readonly drained: Promise<void>;
-}
-
-function exitOf({ child }: RunningSandbox): Promise<Exit> {
-  const drained = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  return new Promise((resolve) => {
-    child.once('exit', (code, signal) => {
-      const cause = signal === null ? {} : { reason: `the sandbox was ended by ${signal}` };
-      resolve({ code: code ?? undefined, cause, drained });
-    });
-    child.once('error', ({ message }) => {
-      resolve({ code: undefined, cause: { reason: message }, drained: Promise.resolve() });
-    });
-  });
 }

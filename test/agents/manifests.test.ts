@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createManifestCatalogue } from '../../src/agents/manifest-catalogue.ts';
 import { loadManifests } from '../../src/agents/manifests.ts';
+import type { RunContext } from '../../src/agents/provider.ts';
 import { LaunchRefusedError } from '../../src/domain/errors.ts';
 
 let directory: string;
@@ -37,6 +38,17 @@ environment:
 A small one.
 `;
 
+const context: RunContext = {
+  prompt: 'Do it.',
+  promptFile: '/run/prompt.md',
+  model: undefined,
+  extraArguments: [],
+  session: undefined,
+  turnLimit: undefined,
+  llm: undefined,
+  mcpUrl: 'http://127.0.0.1:3128/mcp',
+};
+
 describe('manifests', () => {
   test('are read from agents/ and bottles/, named by their files', async () => {
     await write('agents/demo.md', agent);
@@ -50,9 +62,10 @@ describe('manifests', () => {
       bottle: 'small',
       standingPrompt: 'You are careful.',
     });
-    expect(agents.get('demo')?.command('/run/prompt.md')).toEqual({
+    expect(agents.get('demo')?.command(context)).toEqual({
       argv: ['node', '/opt/bottle/demo-agent.mjs'],
       environment: { BOTTLE_PROMPT: '/run/prompt.md' },
+      files: {},
     });
     expect(bottles.get('small')).toEqual({
       backend: 'local',
@@ -198,6 +211,7 @@ describe('the catalogue of manifests', () => {
     createManifestCatalogue({
       directory,
       promptFile: '/run/prompt.md',
+      doorUrl: 'http://127.0.0.1:3128',
       onProblem: ({ error }) => problems.push(error.message),
     });
   beforeEach(async () => {
@@ -207,11 +221,17 @@ describe('the catalogue of manifests', () => {
   });
 
   test('plans a launch from an agent and a bottle', async () => {
-    expect(await open().plan('demo', 'small')).toEqual({
+    const plan = await open().plan('demo', 'small');
+    expect(plan).toMatchObject({
+      provider: 'script',
       standingPrompt: 'You are careful.',
-      argv: ['node', '/opt/bottle/demo-agent.mjs'],
-      environment: { MODE: 'demo', BOTTLE_PROMPT: '/run/prompt.md' },
+      environment: { MODE: 'demo' },
       limits: { memoryBytes: 512 * 1024 * 1024, cpus: 1.5, pids: 256 },
+    });
+    expect(plan.command({ prompt: 'Do it.', session: undefined })).toEqual({
+      argv: ['node', '/opt/bottle/demo-agent.mjs'],
+      environment: { BOTTLE_PROMPT: '/run/prompt.md' },
+      files: {},
     });
   });
 

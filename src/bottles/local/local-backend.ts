@@ -1,10 +1,18 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { chmod, chown, mkdir } from 'node:fs/promises';
-import type { Writable } from 'node:stream';
+import type { Server } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import type { BackendCheck, BottleBackend, RunningSandbox, Sandbox } from '../backend.ts';
+import type {
+  BackendCheck,
+  BottleBackend,
+  RunningSandbox,
+  Sandbox,
+  SandboxExit,
+} from '../backend.ts';
+import type { LauncherChannel, LauncherMessage } from '../launch-protocol.ts';
 import { readManifest } from '../manifest.ts';
 import { systemEnvironment } from '../system.ts';
 import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
@@ -59,7 +67,10 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
   });
   give(seccompProgram(), child.stdio[4] as Writable);
   return {
-    child,
+    stdout: child.stdout as Readable,
+    stderr: child.stderr as Readable,
+    launcher: overIpc(child),
+    exited: exitOf(child),
     terminate() {
       // The first process inside has no handler and is not hurt: it stays to reap the others and to report the exit code.
       for (const pid of listSandboxProcesses(slug)) signalProcess(pid, 'SIGTERM');
@@ -69,6 +80,35 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
       await killSandboxProcesses(slug);
     },
   };
+}
+
+/** The IPC channel leads to the launcher until it becomes the agent. */
+function overIpc(child: ChildProcess): LauncherChannel {
+  return {
+    send: (message) =>
+      new Promise((resolve, reject) => {
+        child.send(message, (error) => (error === null ? resolve() : reject(error)));
+      }),
+    onMessage(listener) {
+      child.on('message', (message, handle) =>
+        listener(message as LauncherMessage, handle as Server | undefined),
+      );
+    },
+    closed: new Promise((resolve) => child.once('disconnect', () => resolve())),
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<SandboxExit> {
+  const drained = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      const reason = signal === null ? undefined : `the sandbox was ended by ${signal}`;
+      resolve({ code: code ?? undefined, reason, drained });
+    });
+    child.once('error', ({ message }) => {
+      resolve({ code: undefined, reason: message, drained: Promise.resolve() });
+    });
+  });
 }
 
 /** bubblewrap that does not read to the end has failed, and says so itself. */

@@ -1,6 +1,16 @@
-/** What supervisor and launcher say to each other over the IPC channel, until the launcher becomes the agent. */
+import type { Server } from 'node:net';
 
-/** Comes with the listening server of the door as its handle. */
+/** What supervisor and launcher say to each other, until the launcher becomes, or has started, the agent. */
+export interface LauncherChannel {
+  /** Rejects when the message cannot be brought to the launcher any more. */
+  send(message: SupervisorMessage): Promise<void>;
+  /** @param handle the listening server of the door, with `listening`, where the channel can carry one */
+  onMessage(listener: (message: LauncherMessage, handle: Server | undefined) => void): void;
+  /** Resolves when the launcher has left it: it has become, or started, the agent, or is gone. */
+  readonly closed: Promise<void>;
+}
+
+/** The door can be reached from inside. Comes with its listening server as handle where that is the supervisor's to serve. */
 export interface ListeningMessage {
   readonly type: 'listening';
 }
