@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
 import { ApplicationFailure, Context, log } from '@temporalio/activity';
 import type { Catalogue } from '../agents/catalogue.ts';
-import type { BottleHost, ForgeCredentials, RunKey, RunObserver } from '../bottles/host.ts';
+import type {
+  BottleHost,
+  ForgeCredentials,
+  LaunchOrder,
+  LaunchRequest,
+  RunKey,
+  RunObserver,
+} from '../bottles/host.ts';
 import { HostFullError } from '../domain/errors.ts';
 import type { Comment, IssueRef } from '../domain/issue.ts';
 import { resumePrompt, startPrompt } from '../domain/prompts.ts';
@@ -93,6 +100,34 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       // An earlier attempt started it. Neither forge nor manifest is needed to say so, and both may be gone meanwhile.
       return await started(issue, run, begunAt, earlier);
     }
+    const sandbox = await catalogue.sandboxOf(life.bottle);
+    const order = putTogether(input, run, sandbox, earlier);
+    const { cancellationSignal } = Context.current();
+    const { startedAt } = await host.launch(
+      {
+        ...run,
+        workflowId,
+        backend: life.backend,
+        repository: { id: issue.repository.id },
+        branch: life.branch,
+        ...sandbox,
+      },
+      order,
+      cancellationSignal,
+    );
+    const { prepared } = await order;
+    // A run that ended before its agent began counts as started now: the watch tells its end.
+    return await started(issue, run, startedAt ?? Date.now(), prepared);
+  }
+
+  /** All of the launch that the forge is asked for. */
+  async function putTogether(
+    input: LaunchInput,
+    run: RunKey,
+    sandbox: Pick<LaunchRequest, 'limits' | 'image'>,
+    earlier: Prepared | undefined,
+  ): Promise<LaunchOrder & { readonly prepared: Prepared }> {
+    const { issue, life, workflowId } = input;
     const [plan, repository, forgeCredentials] = await Promise.all([
       catalogue.plan(life.agent, life.bottle),
       forge.readRepositoryById(issue.repository.id),
@@ -102,40 +137,34 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     await store.repositories.see(repository.ref);
     const prepared = earlier ?? (await prepare(input, run, plan.standingPrompt));
     const command = plan.command({ prompt: prepared.prompt, session: undefined });
-    const { cancellationSignal } = Context.current();
-    const { startedAt } = await host.launch(
-      {
-        ...run,
-        workflowId,
-        backend: life.backend,
-        repository: {
-          id: repository.ref.id,
-          forgeHost: repository.ref.forgeHost,
-          owner: repository.ref.owner,
-          name: repository.ref.name,
-          cloneUrl: repository.cloneUrl,
-          defaultBranch: repository.defaultBranch,
-        },
-        issueNumber: issue.number,
-        ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
-        branch: life.branch,
-        prompt: prepared.prompt,
-        provider: plan.provider,
-        argv: command.argv,
-        environment: { ...plan.environment, ...command.environment },
-        files: command.files,
-        gitIdentity: {
-          name: login,
-          email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
-        },
-        limits: plan.limits,
-        deadlineMs: input.deadlineMs,
+    const request: LaunchRequest = {
+      ...run,
+      workflowId,
+      backend: life.backend,
+      repository: {
+        id: repository.ref.id,
+        forgeHost: repository.ref.forgeHost,
+        owner: repository.ref.owner,
+        name: repository.ref.name,
+        cloneUrl: repository.cloneUrl,
+        defaultBranch: repository.defaultBranch,
       },
-      forgeCredentials,
-      cancellationSignal,
-    );
-    // A run that ended before its agent began counts as started now: the watch tells its end.
-    return await started(issue, run, startedAt ?? Date.now(), prepared);
+      issueNumber: issue.number,
+      ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
+      branch: life.branch,
+      prompt: prepared.prompt,
+      provider: plan.provider,
+      argv: command.argv,
+      environment: { ...plan.environment, ...command.environment },
+      files: command.files,
+      gitIdentity: {
+        name: login,
+        email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
+      },
+      ...sandbox,
+      deadlineMs: input.deadlineMs,
+    };
+    return { request, credentials: forgeCredentials, prepared };
   }
 
   async function started(

@@ -1,4 +1,4 @@
-import type { BottleLimits } from '../bottles/backend.ts';
+import type { LaunchRequest } from '../bottles/host.ts';
 import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { Budget } from '../domain/usage.ts';
@@ -16,6 +16,10 @@ export interface Catalogue {
   /** The bottle's backend, `local` where its manifest names none. */
   backendOf(bottle: string): Promise<BackendName>;
   /**
+   * What a sandbox is made of. @throws LaunchRefusedError when the manifests no longer have this bottle, or it is broken
+   */
+  sandboxOf(bottle: string): Promise<Pick<LaunchRequest, 'limits' | 'image'>>;
+  /**
    * What to execute. @throws LaunchRefusedError when the manifests no longer have this agent or bottle, or are broken
    */
   plan(agent: string, bottle: string): Promise<LaunchPlan>;
@@ -30,9 +34,6 @@ export interface LaunchPlan {
   command(run: { readonly prompt: string; readonly session: string | undefined }): AgentCommand;
   /** The bottle's own variables; the command's come on top. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly limits: BottleLimits;
-  /** Image of a container backend. */
-  readonly image: string | undefined;
   /** Hosts that may be reached; see `LaunchRequest`. */
   readonly egress: readonly string[];
   /** The model routes that the bottle may use, by name. */

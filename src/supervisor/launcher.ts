@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { promisify } from 'node:util';
+import { connect, createServer } from 'node:net';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { inside } from '../bottles/directory.ts';
 import type { CloneOrder, LauncherMessage, SupervisorMessage } from '../bottles/launch-protocol.ts';
 
@@ -28,12 +30,23 @@ async function setUp(order: CloneOrder | undefined): Promise<void> {
     if (order !== undefined) await clone(order);
     report({ type: 'ready' });
   } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
-    report({ type: 'clone-failed', reason: stderr?.trim() || message });
+    report({ type: 'clone-failed', reason: (error as Error).message });
   }
 }
 
-/** Starts from nothing, since an attempt before this one may have been cut short. */
+/**
+ * Starts from nothing, since an attempt before this one may have been cut short. A clone that does not survive a crash is
+ * made again, so nothing is synced.
+ */
+const cloneScript = `
+branch=$1 exists=$2 url=$3
+shift 3
+git -c core.fsync=none -c protocol.version=0 -c "url.fd::3/.insteadOf=$url" clone --quiet "$@" "$url" . || exit
+# In an empty repository this names the branch that the first commit will make.
+[ "$exists" = true ] || exec git switch --quiet --no-track --create "$branch"
+`;
+
+/** git speaks to the supervisor's `upload-pack` over a socket that it inherits; its origin is the address that lasts. */
 async function clone({ url, branch, branchExists, settings }: CloneOrder): Promise<void> {
   for (const name of await readdir(inside.work)) {
     await rm(`${inside.work}/${name}`, { recursive: true, force: true });
@@ -43,15 +56,17 @@ async function clone({ url, branch, branchExists, settings }: CloneOrder): Promi
     `${key}=${value}`,
   ]);
   const start = branchExists ? ['--branch', branch] : [];
-  // Protocol 0 asks once less than protocol 2, and the door is near. A clone that does not survive a crash is made again.
-  const quick = ['-c', 'protocol.version=0', '-c', 'core.fsync=none'];
-  await git(...quick, 'clone', '--quiet', ...config, ...start, url, '.');
-  // In an empty repository this names the branch that the first commit will make.
-  if (!branchExists) await git('switch', '--quiet', '--no-track', '--create', branch);
-}
-
-async function git(...args: string[]): Promise<void> {
-  await promisify(execFile)('git', args, { cwd: inside.work });
+  const socket = connect(inside.cloneSocket).pause();
+  await once(socket, 'connect');
+  const git = spawn(
+    'sh',
+    ['-c', cloneScript, 'sh', branch, String(branchExists), url, ...config, ...start],
+    { cwd: inside.work, stdio: ['ignore', 'ignore', 'pipe', socket] },
+  );
+  const said = text(git.stderr as Readable);
+  const [code] = (await once(git, 'exit')) as [number | null];
+  socket.destroy();
+  if (code !== 0) throw new Error((await said).trim() || `exit code ${code}`);
 }
 
 function execute(argv: readonly string[], environment: Readonly<Record<string, string>>): void {

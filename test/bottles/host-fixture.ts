@@ -6,6 +6,7 @@ import type { BottleBackend } from '../../src/bottles/backend.ts';
 import type {
   BottleHost,
   ForgeCredentials,
+  LaunchOrder,
   LaunchRequest,
   RunObserver,
 } from '../../src/bottles/host.ts';
@@ -14,6 +15,7 @@ import { createLocalBackend } from '../../src/bottles/local/local-backend.ts';
 import { installRuntime } from '../../src/bottles/runtime.ts';
 import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
+import type { SupervisorProcesses } from '../../src/bottles/supervisor-process.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Done, RunEnd } from '../../src/domain/run.ts';
 import { bundleRuntime } from '../../tools/bundle-runtime.ts';
@@ -26,6 +28,12 @@ export const credentials: ForgeCredentials = {
 };
 
 export const giveCredentials = async (): Promise<ForgeCredentials> => credentials;
+
+/** The launch's order as it is when the forge has answered at once. */
+export const ordered = async (request: LaunchRequest): Promise<LaunchOrder> => ({
+  request,
+  credentials,
+});
 
 export const never = new AbortController().signal;
 
@@ -82,6 +90,7 @@ export class HostFixture {
     timing: SupervisorTiming = supervisorTiming,
     backend: BottleBackend = this.backend,
     socketBase: string = this.socketBase,
+    supervisors?: SupervisorProcesses,
   ): BottleHost {
     return createSupervisedHost({
       dataDirectory: this.dataDirectory,
@@ -90,6 +99,7 @@ export class HostFixture {
       backends: new Map([[backend.name, backend]]),
       hostId: 'test',
       timing,
+      ...(supervisors === undefined ? {} : { supervisors }),
     });
   }
 
@@ -123,7 +133,7 @@ export class HostFixture {
 
   /** Launches and waits for the end. */
   async run(request: LaunchRequest): Promise<RunEnd> {
-    await this.host.launch(request, credentials, never);
+    await this.host.launch(request, ordered(request), never);
     return await this.host.watch(request, giveCredentials, new Recorder(), never);
   }
 

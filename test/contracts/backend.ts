@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BottleBackend } from '../../src/bottles/backend.ts';
 import { bottlePaths } from '../../src/bottles/directory.ts';
-import { credentials, HostFixture, never } from '../bottles/host-fixture.ts';
+import { credentials, HostFixture, never, ordered } from '../bottles/host-fixture.ts';
 import { until } from '../support/until.ts';
 
 /** What every backend must do, below the real supervisor. */
@@ -114,7 +114,7 @@ export function describeBackend(makeBackend: () => BottleBackend): void {
         const uids = [];
         for (let i = 0; i < 2; i++) {
           const request = fixture.request('echo ready; sleep 1000');
-          await fixture.host.launch(request, credentials, never);
+          await fixture.host.launch(request, ordered(request), never);
           const manifest = bottlePaths(fixture.dataDirectory, request.slug).manifest;
           uids.push((JSON.parse(readFileSync(manifest, 'utf8')) as { uid: number }).uid);
           await fixture.host.stop(request, 'cancelled');
