@@ -1,4 +1,5 @@
 import type { BudgetView, UsageView } from '../api/views/usage.ts';
+import { totalTokens } from '../domain/usage.ts';
 
 const compact = new Intl.NumberFormat('en', {
   notation: 'compact',
@@ -32,8 +33,7 @@ export function formatBudget(usage: UsageView | null, budget: BudgetView): strin
     limits.push(`${share} of $${budget.usd}`);
   }
   if (budget.tokens !== null) {
-    const tokens =
-      usage === null ? 0 : freshTokens(usage) + usage.outputTokens + usage.cacheReadTokens;
+    const tokens = usage === null ? 0 : totalTokens(usage);
     limits.push(`${percent(tokens, budget.tokens)} of ${formatTokens(budget.tokens)} tokens`);
   }
   return limits.length === 0 ? undefined : limits.join(', ');
