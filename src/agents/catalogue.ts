@@ -28,6 +28,8 @@ export interface Catalogue {
 /** Everything that the manifests say of a run. Holds no secret. */
 export interface LaunchPlan {
   readonly provider: ProviderName;
+  /** As the agent's manifest names it; undefined: the provider's own choice. */
+  readonly model: string | undefined;
   /** The agent manifest's body. */
   readonly standingPrompt: string;
   /** @param run its prompt, and the conversation to be continued, if there is one */

@@ -45,6 +45,7 @@ export function createManifestCatalogue({
       const bottle = manifests.bottles.get(bottleName) ?? refuse(manifests, 'bottle', bottleName);
       return {
         provider: 'script',
+        model: undefined,
         standingPrompt: agent.standingPrompt,
         command: ({ prompt, session }) =>
           agent.command({

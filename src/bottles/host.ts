@@ -181,6 +181,10 @@ export interface RunObserver {
   /** The agent posted the comment with this id of the forge. May be told again by a later watch. */
   comment(id: number): Promise<void>;
   done(done: Done): Promise<void>;
+  /** Names the conversation. May be told again by a later watch. */
+  session(id: string): Promise<void>;
+  /** What the whole run has used until now; not every step of it. May be told again by a later watch. */
+  usage(usage: Usage): Promise<void>;
   /** A check-in was seen; at most once a second. Epoch milliseconds. */
   checkin(at: number): void;
 }

@@ -18,6 +18,7 @@ import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
 import type { SupervisorProcesses } from '../../src/bottles/supervisor-process.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Done, RunEnd } from '../../src/domain/run.ts';
+import type { Usage } from '../../src/domain/usage.ts';
 import { bundleRuntime } from '../../tools/bundle-runtime.ts';
 
 /** No forge answers there: what these tests ask of the sidecar needs none. */
@@ -175,6 +176,8 @@ export class Recorder implements RunObserver {
   readonly dones: Done[] = [];
   readonly pullRequests: number[] = [];
   readonly comments: number[] = [];
+  readonly sessions: string[] = [];
+  readonly usages: Usage[] = [];
   readonly checkins: number[] = [];
 
   constructor(lastSequence = 0) {
@@ -199,6 +202,14 @@ export class Recorder implements RunObserver {
 
   async done(done: Done): Promise<void> {
     this.dones.push(done);
+  }
+
+  async session(id: string): Promise<void> {
+    this.sessions.push(id);
+  }
+
+  async usage(usage: Usage): Promise<void> {
+    this.usages.push(usage);
   }
 
   checkin(at: number): void {
