@@ -30,7 +30,7 @@ import { type Door, openDoor } from './door.ts';
 import { type EndCause, Ending } from './ending.ts';
 import { createGitGate, type GitGate, repositoryPath } from './git-gate/git-gate.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
-import { createSidecar, rpcPath, type Sidecar } from './sidecar/sidecar.ts';
+import { createSidecar, mcpPath, rpcPath, type Sidecar } from './sidecar/sidecar.ts';
 import { keepVigil } from './vigil.ts';
 
 /** Longer than any request to the forge may take. */
@@ -139,6 +139,7 @@ class Supervisor {
       new Map([
         [repositoryPath, (incoming, response) => void this.#gate.handle(incoming, response)],
         [rpcPath, (incoming, response) => void this.#sidecar.handle(incoming, response)],
+        [mcpPath, (incoming, response) => void this.#sidecar.handle(incoming, response)],
       ]),
     );
     this.#door = door;
