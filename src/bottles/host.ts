@@ -127,6 +127,8 @@ export interface LaunchRequest extends RunKey {
   readonly egress?: readonly string[];
   /** Image of a container backend; `local` has none. */
   readonly image?: string;
+  /** Files and directories of the host, absolute, to be mounted read-only as `/opt/tools/<last part>`; absent: none. */
+  readonly tools?: readonly string[];
   /** Counted from the agent's start. The supervisor itself ends a run past it when nobody was attached for 10 min. */
   readonly deadlineMs: number;
 }

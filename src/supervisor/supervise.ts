@@ -175,6 +175,7 @@ class Supervisor {
       socketDirectory: this.#file.sockets.mounted,
       runtimeDirectory: this.#file.runtimeDirectory,
       promptFile: this.#run.prompt,
+      tools: this.#file.request.tools ?? [],
       limits: this.#file.request.limits,
     });
     let uncollected = 0;
