@@ -7,6 +7,7 @@ import { HostFullError } from '../domain/errors.ts';
 import type { Comment, IssueRef } from '../domain/issue.ts';
 import { resumePrompt, startPrompt } from '../domain/prompts.ts';
 import type { RunEnd } from '../domain/run.ts';
+import { noUsage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
 import type { SignalDone } from '../workflows/messages.ts';
@@ -93,13 +94,13 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       // An earlier attempt started it. Neither forge nor manifest is needed to say so, and both may be gone meanwhile.
       return await started(issue, run, begunAt, earlier);
     }
-    const [plan, repository, forgeCredentials] = await Promise.all([
-      catalogue.plan(life.agent, life.bottle),
+    const [repository, forgeCredentials] = await Promise.all([
       forge.readRepositoryById(issue.repository.id),
       credentials(),
     ]);
     const { login } = forgeCredentials;
     await store.repositories.see(repository.ref);
+    const plan = await catalogue.plan(life.agent, life.bottle, repository.ref);
     const prepared = earlier ?? (await prepare(input, run, plan.standingPrompt));
     const command = plan.command({ prompt: prepared.prompt, session: undefined });
     const { cancellationSignal } = Context.current();
@@ -124,18 +125,30 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
         argv: command.argv,
         environment: { ...plan.environment, ...command.environment },
         files: command.files,
+        llm: {
+          routes: plan.routes,
+          runBudget: plan.runBudget,
+          issueBudget: plan.issueBudget,
+          spentBefore: noUsage,
+        },
+        egress: plan.egress,
+        ...(plan.image === undefined ? {} : { image: plan.image }),
+        tools: plan.tools,
         gitIdentity: {
           name: login,
           email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
         },
         limits: plan.limits,
-        deadlineMs: input.deadlineMs,
+        deadlineMs: Math.min(input.deadlineMs, plan.timeLimitMs ?? Infinity),
       },
       forgeCredentials,
       cancellationSignal,
     );
     // A run that ended before its agent began counts as started now: the watch tells its end.
-    return await started(issue, run, startedAt ?? Date.now(), prepared);
+    const launched = await started(issue, run, startedAt ?? Date.now(), prepared);
+    return plan.timeLimitMs === undefined
+      ? launched
+      : { ...launched, timeLimitMs: plan.timeLimitMs };
   }
 
   async function started(

@@ -1,29 +1,36 @@
 import type { BottleLimits } from '../bottles/backend.ts';
 import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
+import type { RepositoryRef } from '../domain/issue.ts';
 import type { Budget } from '../domain/usage.ts';
 import type { AgentCommand } from './provider.ts';
 
 /**
  * The agents and bottles there are, read from their manifests each time: a manifest that is mended counts at once.
+ * A repository has agents of its own beside those of this machine; of two with one name this machine's counts.
+ * `names` rejects with a `ForgeError` when the repository cannot be read; so does `plan` for an agent that is not this
+ * machine's.
  */
 export interface Catalogue {
   /** A manifest with a mistake is not among them; its problem is logged. */
-  names(): Promise<{
+  names(repository: RepositoryRef): Promise<{
     readonly agents: ReadonlyMap<string, { readonly bottle: string | undefined }>;
     readonly bottles: ReadonlySet<string>;
   }>;
   /** The bottle's backend, `local` where its manifest names none. */
   backendOf(bottle: string): Promise<BackendName>;
   /**
-   * What to execute. @throws LaunchRefusedError when the manifests no longer have this agent or bottle, or are broken
+   * What to execute.
+   * @throws LaunchRefusedError when the manifests no longer have this agent or bottle, are broken, or do not go together
    */
-  plan(agent: string, bottle: string): Promise<LaunchPlan>;
+  plan(agent: string, bottle: string, repository: RepositoryRef): Promise<LaunchPlan>;
 }
 
 /** Everything that the manifests say of a run. Holds no secret. */
 export interface LaunchPlan {
   readonly provider: ProviderName;
+  /** As the model's server knows it; undefined: the program's own choice. */
+  readonly model: string | undefined;
   /** The agent manifest's body. */
   readonly standingPrompt: string;
   /** @param run its prompt, and the conversation to be continued, if there is one */
@@ -31,6 +38,10 @@ export interface LaunchPlan {
   /** The bottle's own variables; the command's come on top. */
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: BottleLimits;
+  /** Longest run; undefined: as long as the orchestrator lets any. */
+  readonly timeLimitMs: number | undefined;
+  /** Files and directories of the host, absolute, to be mounted read-only as `/opt/tools/<last part>`. */
+  readonly tools: readonly string[];
   /** Image of a container backend. */
   readonly image: string | undefined;
   /** Hosts that may be reached; see `LaunchRequest`. */
