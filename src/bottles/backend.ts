@@ -58,6 +58,8 @@ export interface Sandbox {
   readonly runtimeDirectory: string;
   /** The run's prompt, mounted read-only at `/run/prompt.md`. */
   readonly promptFile: string;
+  /** Files and directories, mounted read-only as `/opt/tools/<last part>`. */
+  readonly tools: readonly string[];
   readonly limits: BottleLimits;
 }
 
@@ -66,4 +68,5 @@ export interface BottleLimits {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly pids?: number;
+  readonly diskBytes?: number;
 }

@@ -152,6 +152,7 @@ class Supervisor {
       socketDirectory: this.#file.sockets.mounted,
       runtimeDirectory: this.#file.runtimeDirectory,
       promptFile: this.#run.prompt,
+      tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
     });
     for (const stream of [sandbox.stdout, sandbox.stderr]) {
