@@ -9,6 +9,12 @@ const pingTimeoutMs = 2_000;
 /** Serves one part of the door; it answers whatever happens. */
 export type DoorHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** Serves what is addressed to other hosts. */
+export interface DoorProxy {
+  connect(request: IncomingMessage, socket: Socket, head: Buffer): void;
+  handle(request: IncomingMessage, response: ServerResponse): void;
+}
+
 /**
  * The bottle's only way out: one HTTP server behind the unix socket that is mounted into the bottle and behind the loopback
  * address inside.
@@ -25,11 +31,16 @@ export interface Door {
 export async function openDoor(
   socketPath: string,
   routes: ReadonlyMap<string, DoorHandler>,
+  proxy: DoorProxy,
 ): Promise<Door> {
   const server = createServer((incoming, response) => {
     const path = incoming.url ?? '';
     if (path === pingPath) {
       response.writeHead(204).end();
+      return;
+    }
+    if (!path.startsWith('/')) {
+      proxy.handle(incoming, response);
       return;
     }
     const handler = [...routes].find(([prefix]) => path.startsWith(prefix))?.[1];
@@ -41,14 +52,9 @@ export async function openDoor(
   });
   // A clone of a large repository may take longer than Node gives a request by default.
   server.requestTimeout = 0;
-  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
-    // Node hands the bare socket over: an error that nobody listens for would end this process.
-    socket.on('error', () => socket.destroy());
-    socket.end(
-      'HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n' +
-        'bot-bottle: this bottle has no way to other hosts\n',
-    );
-  });
+  server.on('connect', (incoming: IncomingMessage, socket: Socket, head: Buffer) =>
+    proxy.connect(incoming, socket, head),
+  );
   server.listen(socketPath);
   await once(server, 'listening');
   // Whoever reaches the directory may connect: it is mounted into this one bottle and closed to everybody else.

@@ -14,11 +14,12 @@ import {
   type RunPaths,
   runPaths,
 } from '../bottles/directory.ts';
-import type { ForgeCredentials } from '../bottles/host.ts';
+import type { ForgeCredentials, LlmAccess } from '../bottles/host.ts';
 import type { LaunchFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { Done, RunEnd } from '../domain/run.ts';
+import type { Usage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
 import { OutputLog } from '../journal/output-log.ts';
@@ -26,9 +27,11 @@ import { claimJournal, type JournalWriter } from '../journal/writer.ts';
 import { agentEnvironment, cloneOrder } from './agent-environment.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
 import { Checkin } from './checkin.ts';
-import { type Door, openDoor } from './door.ts';
+import { type Door, type DoorHandler, openDoor } from './door.ts';
+import { createEgressProxy } from './egress/egress-proxy.ts';
 import { type EndCause, Ending } from './ending.ts';
 import { createGitGate, type GitGate, repositoryPath } from './git-gate/git-gate.ts';
+import { createLlmGateway, type LlmGateway, llmPath } from './llm-gateway/llm-gateway.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
 import { createSidecar, rpcPath, type Sidecar } from './sidecar/sidecar.ts';
 import { keepVigil } from './vigil.ts';
@@ -37,6 +40,10 @@ import { keepVigil } from './vigil.ts';
 const settleMs = 35_000;
 /** Each chunk of output is garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts us with `--expose-gc`. */
 const collectBytes = 8 * 1024 * 1024;
+/** For models' answers that are under way when all inside has ended: only their end tells what they used. */
+const meterMs = 10_000;
+/** An agent goes on for so long after it was told that its budget is spent: to commit, and to say so. */
+const afterBudgetMs = 60_000;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -86,12 +93,16 @@ class Supervisor {
   readonly #operations: OwnedOperationLog;
   readonly #sidecar: Sidecar;
   readonly #gate: GitGate;
+  /** Undefined when the run may use no model. */
+  readonly #gateway: LlmGateway | undefined;
   readonly #checkin: Checkin;
   readonly #ending = new Ending();
   readonly #go = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
   #done: Done | undefined;
+  /** Why the models answer no more, if they do not. */
+  #shortage: EndCause | undefined;
   /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
   #begunAt: number | undefined;
 
@@ -127,6 +138,7 @@ class Supervisor {
       isDone: () => this.#done !== undefined,
       onCall,
     });
+    this.#gateway = request.llm === undefined ? undefined : this.#openGateway(request.llm);
     // Whoever waits hears of it; when nobody waits any more it means nothing.
     this.#abandoned.promise.catch(() => {});
   }
@@ -139,7 +151,9 @@ class Supervisor {
       new Map([
         [repositoryPath, (incoming, response) => void this.#gate.handle(incoming, response)],
         [rpcPath, (incoming, response) => void this.#sidecar.handle(incoming, response)],
+        ...this.#gatewayRoutes(),
       ]),
+      createEgressProxy({ allow: request.egress ?? [], onCall: () => this.#checkin.onCall() }),
     );
     this.#door = door;
     const output = new OutputLog(this.#run.output);
@@ -197,6 +211,7 @@ class Supervisor {
       attach: (credentials) => {
         this.#sidecar.setForge(this.#parts.createForge(credentials));
         this.#gate.setCredentials(credentials);
+        this.#gateway?.setKeys(credentials.modelKeys ?? {});
       },
       go: () => this.#go.resolve(),
       abandon: (reason, retryable) => this.#abandoned.reject(new LaunchFailure(reason, retryable)),
@@ -274,8 +289,11 @@ class Supervisor {
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
     output.close();
-    const unwritten = await this.#operations.settle(settleMs);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first) }, unwritten);
+    const [unwritten, usage] = await Promise.all([
+      this.#operations.settle(settleMs),
+      this.#gateway?.close(meterMs),
+    ]);
+    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage) }, unwritten);
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -284,11 +302,15 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined): RunEnd {
+  #judge(exit: SandboxExit | undefined, usage: Usage | undefined): RunEnd {
     const cause: EndCause | undefined =
       exit === undefined
         ? this.#ending.cause
-        : { outcome: 'exited', ...(exit.reason === undefined ? {} : { reason: exit.reason }) };
+        : {
+            outcome: 'exited',
+            ...(exit.reason === undefined ? {} : { reason: exit.reason }),
+            ...this.#shortage,
+          };
     return {
       outcome: 'lost',
       ...cause,
@@ -296,7 +318,34 @@ class Supervisor {
       ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
+      ...(usage === undefined ? {} : { usage }),
     };
+  }
+
+  #openGateway(access: LlmAccess): LlmGateway {
+    return createLlmGateway({
+      access,
+      onCall: () => this.#checkin.onCall(),
+      // Not durable, and none is missed when the disk is full: each has all that were before it.
+      onUsage: (usage) =>
+        void this.#journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
+      onLimit: ({ resetsAt, reason }) => {
+        if (resetsAt === undefined) this.#shortage ??= { outcome: 'exited', reason };
+        else this.#ending.request({ outcome: 'parked', reason, parkedUntil: resetsAt });
+      },
+      onBudget: (reason) => {
+        if (this.#shortage?.outcome === 'budget') return;
+        const cause = { outcome: 'budget', reason } as const;
+        this.#shortage = cause;
+        setTimeout(() => this.#ending.request(cause), afterBudgetMs);
+      },
+    });
+  }
+
+  #gatewayRoutes(): [string, DoorHandler][] {
+    const gateway = this.#gateway;
+    if (gateway === undefined) return [];
+    return [[llmPath, (incoming, response) => void gateway.handle(incoming, response)]];
   }
 
   async #onDone(done: Done): Promise<void> {
