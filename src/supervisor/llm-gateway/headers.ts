@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { LlmRoute } from '../../domain/agent.ts';
+import { redacted } from './redacted.ts';
 
 const requestHeaders: ReadonlySet<string> = new Set([
   'content-type',
@@ -62,15 +63,19 @@ function credentials(
   }
 }
 
-/** What the client hears of a model server's headers. */
-export function clientHeaders(answer: IncomingHttpHeaders): Record<string, string> {
-  return pick(
+/** What the client hears of a model server's headers, the key left out wherever it is. */
+export function clientHeaders(
+  answer: IncomingHttpHeaders,
+  key: string | undefined,
+): Record<string, string> {
+  const passed = pick(
     answer,
     (name) =>
       answerHeaders.has(name) ||
       name.startsWith('anthropic-ratelimit-') ||
       name.startsWith('x-ratelimit-'),
   );
+  return redacted(passed, key);
 }
 
 function pick(

@@ -9,6 +9,7 @@ import { type CallTarget, type Endpoint, findEndpoint, llmPath, parseTarget } fr
 import { clientHeaders, upstreamHeaders } from './headers.ts';
 import { Meter } from './meter.ts';
 import { findProviderLimit, isQuotaCode, type ProviderLimit } from './provider-limit.ts';
+import { redacted } from './redacted.ts';
 import { errorEvent, Refusal, sendRefusal } from './refusal.ts';
 import { readWhole, relay } from './relay.ts';
 import { findRemoteUse } from './remote-use.ts';
@@ -57,8 +58,8 @@ interface Call {
   readonly target: CallTarget;
   readonly route: LlmRoute;
   readonly endpoint: Endpoint;
-  /** Undefined for a GET. */
-  readonly body: JsonObject | undefined;
+  readonly model: string;
+  readonly key: string | undefined;
 }
 
 export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
@@ -88,10 +89,10 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     using _slot = await slots.enter();
     const body = request.method === 'GET' ? undefined : await readRequestBody(request);
     if (response.destroyed) return;
-    const call = { target, route, endpoint, body };
-    const model = body === undefined ? '' : checkBody(call, body);
+    const model = body === undefined ? '' : checkBody(target.route, route, body);
     const key = keyOf(target.route, route);
-    if (endpoint.generates) checkBudget(route, model);
+    const call = { target, route, endpoint, model, key };
+    if (endpoint.generates) checkBudget(call);
     const incoming = await upstream.send({
       url: `${route.upstream}${target.path}${target.query}`,
       method: endpoint.method,
@@ -103,9 +104,9 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (status < 200 || status > 299) {
       await passError(incoming, response, key);
     } else if (type.startsWith('text/event-stream')) {
-      await passStream(incoming, response, call, model);
+      await passStream(incoming, response, call);
     } else if (/^application\/(\w+\+)?json\b/.test(type)) {
-      await passJson(incoming, response, call, model);
+      await passJson(incoming, response, call);
     } else {
       incoming.destroy();
       throw noModelServer(`answered ${status} with ${type || 'no content type'}`);
@@ -113,7 +114,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   }
 
   /** @throws Refusal when the request is none that the gateway lets through */
-  function locate(request: IncomingMessage): Omit<Call, 'body'> {
+  function locate(request: IncomingMessage): Pick<Call, 'target' | 'route' | 'endpoint'> {
     const target = parseTarget(request.url ?? '');
     const name = target?.route ?? '';
     const route = Object.hasOwn(access.routes, name) ? access.routes[name] : undefined;
@@ -145,7 +146,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     return key;
   }
 
-  function checkBudget(route: LlmRoute, model: string): void {
+  function checkBudget({ route, model }: Call): void {
     const spent = meter.exhausted;
     if (spent !== undefined) options.onBudget(spent);
     const reason = spent ?? meter.unmeterable(route, model);
@@ -153,8 +154,8 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (reason !== undefined) throw new Refusal(400, reason, { headers: noRetry });
   }
 
-  function count(call: Call, model: string, read: ReadAnswer): void {
-    meter.add(call.route, model, read);
+  function count(call: Call, read: ReadAnswer): void {
+    meter.add(call.route, call.model, read);
     options.onUsage(meter.usage);
     if (isQuotaCode(read.errorCode)) {
       options.onLimit({ reason: "the quota at the model's provider is used up" });
@@ -165,9 +166,8 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     incoming: IncomingMessage,
     response: ServerResponse,
     call: Call,
-    model: string,
   ): Promise<void> {
-    response.writeHead(200, clientHeaders(incoming.headers)).flushHeaders();
+    response.writeHead(200, clientHeaders(incoming.headers, call.key)).flushHeaders();
     const usage = new StreamUsage(call.route.protocol);
     const isComplete = await relay(incoming, response, (chunk) => {
       collect(chunk.length);
@@ -175,7 +175,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
       if (!response.destroyed) onCall();
     });
     const read = usage.end();
-    if (call.endpoint.generates) count(call, model, read);
+    if (call.endpoint.generates) count(call, read);
     if (read.end === 'cut' || !isComplete) {
       response.write(errorEvent(new Refusal(502, "the model server's answer broke off")));
     }
@@ -186,7 +186,6 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     incoming: IncomingMessage,
     response: ServerResponse,
     call: Call,
-    model: string,
   ): Promise<void> {
     const { headers } = incoming;
     const bytes = await readWhole(incoming, maxJsonBytes);
@@ -194,13 +193,16 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (call.endpoint.generates) {
       const cut = { usage: {}, isMetered: false, end: 'cut', errorCode: undefined } as const;
       const isWhole = isObject(body);
-      count(call, model, isWhole ? readWholeAnswer(call.route.protocol, body) : cut);
+      count(call, isWhole ? readWholeAnswer(call.route.protocol, body) : cut);
     }
     if (bytes === undefined) {
       throw new Refusal(502, "the model server's answer broke off, or is too large");
     }
     if (body === undefined) throw noModelServer('answered with something that is not JSON');
-    response.writeHead(200, { ...clientHeaders(headers), 'content-length': bytes.length });
+    response.writeHead(200, {
+      ...clientHeaders(headers, call.key),
+      'content-length': bytes.length,
+    });
     response.end(bytes);
   }
 
@@ -225,7 +227,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
         { headers: noRetry },
       );
     }
-    const passed = redacted(clientHeaders(headers), key);
+    const passed = clientHeaders(headers, key);
     if (!isObject(body)) {
       throw new Refusal(status, `the model server answered ${status}`, { headers: passed });
     }
@@ -250,12 +252,12 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
 const noRetry = { 'x-should-retry': 'false' };
 
 /** @returns the model that is asked for */
-function checkBody({ target, route }: Call, body: JsonObject): string {
+function checkBody(name: string, route: LlmRoute, body: JsonObject): string {
   const remote = route.remoteTools ? undefined : findRemoteUse(route.protocol, body);
   if (remote !== undefined) {
     throw new Refusal(
       400,
-      `${remote} would make the provider act outside of this bottle. Switch it off in the agent's settings, or let the bottle's manifest allow remote tools for the model route ${target.route}.`,
+      `${remote} would make the provider act outside of this bottle. Switch it off in the agent's settings, or let the bottle's manifest allow remote tools for the model route ${name}.`,
       { headers: noRetry },
     );
   }
@@ -300,13 +302,6 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** A copy without the key. */
-function redacted<T>(value: T, key: string | undefined): T {
-  if (key === undefined || key === '') return value;
-  const written = JSON.stringify(key).slice(1, -1);
-  return JSON.parse(JSON.stringify(value).replaceAll(written, '[redacted]')) as T;
 }
 
 function refuse(response: ServerResponse, error: unknown): void {
