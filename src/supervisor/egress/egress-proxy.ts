@@ -134,7 +134,8 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       });
       outside.on('close', () => {
         clearTimeout(late);
-        if (isOpen) socket.destroy();
+        // What has come is still on its way to the bottle; the bottle's own end is to be seen.
+        socket.resume();
       });
       socket.on('close', () => outside.destroy());
       outside.on('connect', () => {

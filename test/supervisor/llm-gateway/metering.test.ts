@@ -103,6 +103,7 @@ describe.each(protocols)('the meter of %s', (protocol) => {
       void left.promise.then(() => response.end(rest.join('')));
     };
     await stand.askAndLeave(paths[protocol], ask);
+    await until('the client to be gone', () => stand.leavers === 1);
     left.resolve();
     await until('the usage', () => stand.usage);
     expect(stand.usage).toEqual(usages[protocol]);

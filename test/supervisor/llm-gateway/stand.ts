@@ -66,6 +66,8 @@ export class Stand implements AsyncDisposable {
   readonly limits: ProviderLimit[] = [];
   readonly budgets: string[] = [];
   calls = 0;
+  /** Clients that the gateway has seen go before their answer had its end. */
+  leavers = 0;
   /** How the model server answers; the request is read already. */
   model: (response: ServerResponse, request: SeenRequest) => void = (response) =>
     sendJson(response, 200, {});
@@ -102,6 +104,7 @@ export class Stand implements AsyncDisposable {
     const keys = 'keys' in options ? options.keys : { anthropic: key, responses: key };
     if (keys !== undefined) this.gateway.setKeys(keys);
     door.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      response.on('close', () => (this.leavers += response.writableEnded ? 0 : 1));
       void this.gateway.handle(request, response);
     });
     upstream.on('request', (request: IncomingMessage, response: ServerResponse) => {
