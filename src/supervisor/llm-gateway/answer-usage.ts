@@ -21,10 +21,10 @@ export interface ReadAnswer {
 }
 
 /** Marks of the events of a stream that tell of usage. */
-const telling: Readonly<Record<LlmProtocol, readonly string[]>> = {
-  'anthropic-messages': ['"message_start"', '"message_delta"'],
-  'openai-responses': ['"response.completed"', '"response.incomplete"', '"response.failed"'],
-  'openai-completions': ['"usage":{', '"usage": {'],
+const telling: Readonly<Record<LlmProtocol, RegExp>> = {
+  'anthropic-messages': /"message_(?:start|delta)"/,
+  'openai-responses': /"response\.(?:completed|incomplete|failed)"/,
+  'openai-completions': /"usage": ?\{/,
 };
 const lastEvent = /"message_stop"|^data: ?\[DONE\]/m;
 const errorEvent = /^event: ?error|^data:.*("type": ?"error"|"error": ?\{)/m;

@@ -1,22 +1,23 @@
 const newline = 0x0a;
+const lineEnd = Buffer.of(newline);
 /** OpenAI's last event repeats the whole answer. */
 const maxLineBytes = 8 * 1024 * 1024;
 const tailBytes = 256;
 
 /**
  * Reads a stream of server-sent events as it passes, and keeps no more of it than a line that has begun. Only the lines
- * with one of the needles are parsed.
+ * with a mark are parsed.
  */
 export class EventScanner {
-  readonly #needles: readonly Buffer[];
+  readonly #mark: RegExp;
   readonly #onEvent: (event: unknown) => void;
   #begun: Buffer[] = [];
   #begunBytes = 0;
   #tail = '';
 
-  /** @param needles with quotation marks: inside of JSON's strings these are escaped, so that no text is taken for one */
-  constructor(needles: readonly string[], onEvent: (event: unknown) => void) {
-    this.#needles = needles.map((needle) => Buffer.from(needle));
+  /** @param mark of ASCII, with quotation marks: inside of JSON's strings these are escaped, so that no text is taken for one */
+  constructor(mark: RegExp, onEvent: (event: unknown) => void) {
+    this.#mark = new RegExp(mark, 'g');
     this.#onEvent = onEvent;
   }
 
@@ -54,21 +55,23 @@ export class EventScanner {
   }
 
   #finishLine(): void {
-    const line = Buffer.concat(this.#begun);
+    const line = Buffer.concat([...this.#begun, lineEnd]);
     this.#begun = [];
     this.#begunBytes = 0;
-    if (this.#needles.some((needle) => line.includes(needle))) this.#read(line);
+    this.#scan(line);
   }
 
   /** @param lines whole ones, the last newline included */
   #scan(lines: Buffer): void {
-    for (const needle of this.#needles) {
-      for (let at = lines.indexOf(needle); at !== -1; at = lines.indexOf(needle, at)) {
-        const begin = lines.lastIndexOf(newline, at) + 1;
-        const end = lines.indexOf(newline, at);
-        this.#read(lines.subarray(begin, end));
-        at = end;
-      }
+    // One byte is one character; one expression over all is several times faster than to look for each mark in the bytes.
+    const text = lines.toString('latin1');
+    const mark = this.#mark;
+    mark.lastIndex = 0;
+    for (let found = mark.exec(text); found !== null; found = mark.exec(text)) {
+      const begin = text.lastIndexOf('\n', found.index) + 1;
+      const end = text.indexOf('\n', found.index);
+      this.#read(lines.subarray(begin, end));
+      mark.lastIndex = end;
     }
   }
 

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A client that takes nothing for that long is treated as gone. */
 const stalledMs = 60_000;
+/** Smaller pieces cost more one by one than they do gathered. */
+const gatheredBytes = 4_096;
 
 /**
  * Passes a stream on to the client, at the client's pace. When the client is gone the rest is read all the same: only its
@@ -16,21 +18,39 @@ export function relay(
 ): Promise<boolean> {
   return new Promise((resolve) => {
     let stalled: NodeJS.Timeout | undefined;
+    let gathered: Buffer[] = [];
     const goOn = (): void => {
       clearTimeout(stalled);
       answer.resume();
     };
-    client.on('drain', goOn);
-    client.on('close', goOn);
-    answer.on('data', (chunk: Buffer) => {
+    const passOn = (chunk: Buffer): void => {
       onChunk(chunk);
       if (client.destroyed || client.write(chunk)) return;
       answer.pause();
+      clearTimeout(stalled);
       stalled = setTimeout(() => client.destroy(), stalledMs);
+    };
+    const passGathered = (): void => {
+      if (gathered.length === 0) return;
+      const chunk = Buffer.concat(gathered);
+      gathered = [];
+      passOn(chunk);
+    };
+    client.on('drain', goOn);
+    client.on('close', goOn);
+    answer.on('data', (chunk: Buffer) => {
+      // Servers send each event by itself: those that come together go on together.
+      if (chunk.length < gatheredBytes) {
+        if (gathered.push(chunk) === 1) process.nextTick(passGathered);
+      } else {
+        passGathered();
+        passOn(chunk);
+      }
     });
     // What is an error has no end; `close` comes in any case.
     answer.on('error', () => {});
     answer.on('close', () => {
+      passGathered();
       clearTimeout(stalled);
       client.off('drain', goOn);
       client.off('close', goOn);
