@@ -91,6 +91,20 @@ describe('what the gateway lets through', () => {
     expect(messageOf(zipped)).toContain('compressed (gzip)');
   });
 
+  test('a body that would take a multiple of its size in memory is refused', async () => {
+    await using stand = await Stand.open();
+    const wide = await stand.ask(paths['anthropic-messages'], {
+      body: `{"model":"m","x":[${'{},'.repeat(1_000_000)}{}]}`,
+    });
+    expect(wide.status).toBe(413);
+    expect(messageOf(wide)).toContain('more than 2000000 lists, objects and members');
+    const deep = await stand.ask(paths['openai-responses'], {
+      body: `{"model":"m","input":${'['.repeat(900_000)}${']'.repeat(900_000)}}`,
+    });
+    expect(deep.status).toBe(500);
+    expect(stand.seen).toEqual([]);
+  });
+
   test('what is there twice goes on once, as it was checked', async () => {
     await using stand = await Stand.open();
     await stand.ask(paths['anthropic-messages'], {
