@@ -28,10 +28,11 @@ import { agentEnvironment, cloneOrder } from './agent-environment.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
 import { Checkin } from './checkin.ts';
 import { type Door, type DoorHandler, openDoor } from './door.ts';
-import { createEgressProxy } from './egress/egress-proxy.ts';
+import { lazyEgressProxy } from './egress/lazy-egress-proxy.ts';
 import { type EndCause, Ending } from './ending.ts';
 import { createGitGate, type GitGate, repositoryPath } from './git-gate/git-gate.ts';
-import { createLlmGateway, type LlmGateway, llmPath } from './llm-gateway/llm-gateway.ts';
+import type { LlmGateway } from './llm-gateway/llm-gateway.ts';
+import { llmPath } from './llm-gateway/llm-path.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
 import { createSidecar, rpcPath, type Sidecar } from './sidecar/sidecar.ts';
 import { keepVigil } from './vigil.ts';
@@ -94,7 +95,7 @@ class Supervisor {
   readonly #sidecar: Sidecar;
   readonly #gate: GitGate;
   /** Undefined when the run may use no model. */
-  readonly #gateway: LlmGateway | undefined;
+  #gateway: LlmGateway | undefined;
   readonly #checkin: Checkin;
   readonly #ending = new Ending();
   readonly #go = Promise.withResolvers<void>();
@@ -138,7 +139,6 @@ class Supervisor {
       isDone: () => this.#done !== undefined,
       onCall,
     });
-    this.#gateway = request.llm === undefined ? undefined : this.#openGateway(request.llm);
     // Whoever waits hears of it; when nobody waits any more it means nothing.
     this.#abandoned.promise.catch(() => {});
   }
@@ -146,6 +146,7 @@ class Supervisor {
   /** Resolves when the journal is sealed, or the claim given up. */
   async live(nonce: string): Promise<void> {
     const { sockets, timing, request } = this.#file;
+    if (request.llm !== undefined) this.#gateway = await this.#openGateway(request.llm);
     const door = await openDoor(
       sockets.sidecar,
       new Map([
@@ -153,7 +154,7 @@ class Supervisor {
         [rpcPath, (incoming, response) => void this.#sidecar.handle(incoming, response)],
         ...this.#gatewayRoutes(),
       ]),
-      createEgressProxy({ allow: request.egress ?? [], onCall: () => this.#checkin.onCall() }),
+      lazyEgressProxy({ allow: request.egress ?? [], onCall: () => this.#checkin.onCall() }),
     );
     this.#door = door;
     const output = new OutputLog(this.#run.output);
@@ -322,7 +323,9 @@ class Supervisor {
     };
   }
 
-  #openGateway(access: LlmAccess): LlmGateway {
+  async #openGateway(access: LlmAccess): Promise<LlmGateway> {
+    // Most of a megabyte, which a run without a model does not pay.
+    const { createLlmGateway } = await import('./llm-gateway/llm-gateway.ts');
     return createLlmGateway({
       access,
       onCall: () => this.#checkin.onCall(),

@@ -1,8 +1,5 @@
 import type { LlmProtocol } from '../../domain/agent.ts';
 
-/** Where the gateway is on the door: `/llm/<route>/…`. */
-export const llmPath = '/llm/';
-
 /** One thing that a model server is asked for. */
 export interface Endpoint {
   readonly method: 'GET' | 'POST';

@@ -5,7 +5,7 @@ import type { LlmRoute } from '../../domain/agent.ts';
 import type { Usage } from '../../domain/usage.ts';
 import { createYoungCollector } from '../young-garbage.ts';
 import { type ReadAnswer, readWholeAnswer, StreamUsage } from './answer-usage.ts';
-import { type CallTarget, type Endpoint, findEndpoint, llmPath, parseTarget } from './endpoints.ts';
+import { type CallTarget, type Endpoint, findEndpoint, parseTarget } from './endpoints.ts';
 import { clientHeaders, upstreamHeaders } from './headers.ts';
 import { Meter } from './meter.ts';
 import { findProviderLimit, isQuotaCode, type ProviderLimit } from './provider-limit.ts';
@@ -16,8 +16,6 @@ import { findRemoteUse } from './remote-use.ts';
 import { isObject, type JsonObject, readRequestBody } from './request-body.ts';
 import { Slots } from './slots.ts';
 import { Upstream, type UpstreamTiming } from './upstream.ts';
-
-export { llmPath };
 
 export interface LlmGatewayOptions {
   readonly access: LlmAccess;

@@ -17,8 +17,8 @@ import { noUsage, type Usage } from '../../../src/domain/usage.ts';
 import {
   createLlmGateway,
   type LlmGateway,
-  llmPath,
 } from '../../../src/supervisor/llm-gateway/llm-gateway.ts';
+import { llmPath } from '../../../src/supervisor/llm-gateway/llm-path.ts';
 import type { ProviderLimit } from '../../../src/supervisor/llm-gateway/provider-limit.ts';
 
 export const key = 'sk-real-0123456789abcdef';
