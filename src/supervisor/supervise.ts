@@ -43,8 +43,6 @@ const settleMs = 35_000;
 const collectBytes = 8 * 1024 * 1024;
 /** For models' answers that are under way when all inside has ended: only their end tells what they used. */
 const meterMs = 10_000;
-/** An agent goes on for so long after it was told that its budget is spent: to commit, and to say so. */
-const afterBudgetMs = 60_000;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -333,6 +331,8 @@ class Supervisor {
       onUsage: (usage) =>
         void this.#journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
       onLimit: ({ resetsAt, reason }) => {
+        // What is done has nothing to go on with later.
+        if (this.#done !== undefined) return;
         if (resetsAt === undefined) this.#shortage ??= { outcome: 'exited', reason };
         else this.#ending.request({ outcome: 'parked', reason, parkedUntil: resetsAt });
       },
@@ -340,7 +340,7 @@ class Supervisor {
         if (this.#shortage?.outcome === 'budget') return;
         const cause = { outcome: 'budget', reason } as const;
         this.#shortage = cause;
-        setTimeout(() => this.#ending.request(cause), afterBudgetMs);
+        setTimeout(() => this.#ending.request(cause), this.#file.timing.afterBudget);
       },
     });
   }

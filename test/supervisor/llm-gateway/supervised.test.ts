@@ -39,8 +39,12 @@ describe('a run with a model', () => {
     server.closeAllConnections();
   });
 
-  function request(script: string, access: Partial<LlmAccess> = {}): LaunchRequest {
-    return fixture.request(`${ask}\n${script}`, {
+  function request(
+    script: string,
+    access: Partial<LlmAccess> = {},
+    host: HostFixture = fixture,
+  ): LaunchRequest {
+    return host.request(`${ask}\n${script}`, {
       llm: {
         routes: {
           main: {
@@ -59,9 +63,9 @@ describe('a run with a model', () => {
 
   const given = async () => ({ ...credentials, modelKeys: { main: key } });
 
-  async function run(asked: LaunchRequest): Promise<RunEnd> {
-    await fixture.host.launch(asked, await given(), never);
-    return await fixture.host.watch(asked, given, new Recorder(), never);
+  async function run(asked: LaunchRequest, { host } = fixture): Promise<RunEnd> {
+    await host.launch(asked, await given(), never);
+    return await host.watch(asked, given, new Recorder(), never);
   }
 
   const runOf = ({ slug }: LaunchRequest) =>
@@ -152,6 +156,17 @@ describe('a run with a model', () => {
       runBudget,
     });
     expect(await run(done)).toMatchObject({ outcome: 'done' });
+  });
+
+  test('is ended as out of budget when the agent goes on', async () => {
+    model = (response) => sendEvents(response, streams['anthropic-messages']);
+    await using impatient = await HostFixture.make({ timing: { afterBudget: 200 } });
+    const asked = request('ask; sleep 1000', { runBudget: { tokens: 0 } }, impatient);
+    expect(await run(asked, impatient)).toMatchObject({
+      outcome: 'budget',
+      reason: expect.stringContaining('budget of 0 tokens'),
+      usage: noUsage,
+    });
   });
 
   test('streams 100 MB in bounded memory', async () => {
