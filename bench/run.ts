@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
 import { Bench } from './bench.ts';
 import { type Figure, formatFigure, isMet, round } from './figure.ts';
+import { measureGateway } from './gateway.ts';
 import { measureHistory } from './history.ts';
 import { measureIngest } from './ingest.ts';
 import { measureLaunch } from './launch.ts';
@@ -18,6 +19,7 @@ const benchmarks: ReadonlyMap<string, Measure> = new Map([
   ['launch', measureLaunch],
   ['history', measureHistory],
   ['supervisor', measureSupervisor],
+  ['gateway', measureGateway],
   ['reattach', measureReattach],
 ]);
 

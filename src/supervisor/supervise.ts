@@ -19,6 +19,7 @@ import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { Done, RunEnd } from '../domain/run.ts';
+import type { Usage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
 import { OutputLog } from '../journal/output-log.ts';
@@ -29,15 +30,15 @@ import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
 import { type EndCause, Ending } from './ending.ts';
+import type { ProviderLimit } from './llm-gateway/provider-limit.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
 import { createServices, type Services } from './services.ts';
 import { keepVigil } from './vigil.ts';
+import { createYoungCollector } from './young-garbage.ts';
 
 /** Longer than any request to the forge may take. */
 const settleMs = 35_000;
-/** Output and calls are garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts us with `--expose-gc`. */
-const collectBytes = 8 * 1024 * 1024;
-/** As much of it as a call may leave behind, with what the forge answered. */
+/** As much garbage as a call may leave behind, with what the forge answered. */
 const callBytes = 160 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
@@ -91,11 +92,14 @@ class Supervisor {
   readonly #go = Promise.withResolvers<LaunchRequest>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
+  #isGoing = false;
   #services: Services | undefined;
   #credentials: ForgeCredentials | undefined;
   #done: Done | undefined;
   #deadlineMs = Infinity;
-  #uncollectedBytes = 0;
+  /** Why the models answer no more, if they do not. */
+  #shortage: EndCause | undefined;
+  readonly #collect = createYoungCollector();
   /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
   #begunAt: number | undefined;
 
@@ -165,33 +169,26 @@ class Supervisor {
     return sandbox;
   }
 
-  #collect(bytes: number): void {
-    this.#uncollectedBytes += bytes;
-    if (this.#uncollectedBytes > collectBytes) {
-      this.#uncollectedBytes = 0;
-      globalThis.gc?.({ type: 'minor' });
-    }
-  }
-
   #openControl(nonce: string): Promise<ControlServer> {
     return ControlServer.listen(this.#file.sockets.control, nonce, {
       attach: (credentials) => {
         this.#credentials = credentials;
         this.#services?.setCredentials(credentials);
       },
-      go: () => this.#onGo(),
+      go: () => void this.#onGo().catch((error: unknown) => this.#abandon(String(error))),
       abandon: (reason, retryable) => this.#abandoned.reject(new LaunchFailure(reason, retryable)),
       stop: (outcome) => this.#ending.request({ outcome }),
     });
   }
 
   /** What the run is about is known now. */
-  #onGo(): void {
-    if (this.#services !== undefined) return;
+  async #onGo(): Promise<void> {
+    if (this.#isGoing) return;
+    this.#isGoing = true;
     const request = readRequestFile(this.#run.request);
     const journal = this.#journal;
     this.#deadlineMs = request.deadlineMs;
-    this.#services = createServices({
+    const services = await createServices({
       file: this.#file,
       request,
       createForge: this.#parts.createForge,
@@ -205,9 +202,15 @@ class Supervisor {
         this.#checkin.onCall();
         this.#collect(callBytes);
       },
+      // Not durable, and none is missed when the disk is full: each has all that were before it.
+      onUsage: (usage) =>
+        void journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
+      onLimit: (limit) => this.#onLimit(limit),
+      onBudget: (reason) => this.#onBudget(reason),
     });
-    if (this.#credentials !== undefined) this.#services.setCredentials(this.#credentials);
-    this.#door?.serve(this.#services.routes);
+    this.#services = services;
+    if (this.#credentials !== undefined) services.setCredentials(this.#credentials);
+    this.#door?.serve(services.routes, services.proxy);
     this.#go.resolve(request);
   }
 
@@ -288,8 +291,11 @@ class Supervisor {
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
     output.close();
-    const unwritten = await this.#operations.settle(settleMs);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first) }, unwritten);
+    const [unwritten, usage] = await Promise.all([
+      this.#operations.settle(settleMs),
+      this.#services?.close(),
+    ]);
+    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage) }, unwritten);
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -298,11 +304,15 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined): RunEnd {
+  #judge(exit: SandboxExit | undefined, usage: Usage | undefined): RunEnd {
     const cause: EndCause | undefined =
       exit === undefined
         ? this.#ending.cause
-        : { outcome: 'exited', ...(exit.reason === undefined ? {} : { reason: exit.reason }) };
+        : {
+            outcome: 'exited',
+            ...(exit.reason === undefined ? {} : { reason: exit.reason }),
+            ...this.#shortage,
+          };
     return {
       outcome: 'lost',
       ...cause,
@@ -310,7 +320,23 @@ class Supervisor {
       ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
+      ...(usage === undefined ? {} : { usage }),
     };
+  }
+
+  /** Without a time of reset there is nothing to wait for: the agent has heard of it, and its end tells why. */
+  #onLimit({ resetsAt, reason }: ProviderLimit): void {
+    // What is done has nothing to go on with later.
+    if (this.#done !== undefined) return;
+    if (resetsAt === undefined) this.#shortage ??= { outcome: 'exited', reason };
+    else this.#ending.request({ outcome: 'parked', reason, parkedUntil: resetsAt });
+  }
+
+  #onBudget(reason: string): void {
+    if (this.#shortage?.outcome === 'budget') return;
+    const cause = { outcome: 'budget', reason } as const;
+    this.#shortage = cause;
+    setTimeout(() => this.#ending.request(cause), this.#file.timing.afterBudget);
   }
 
   async #onDone(done: Done): Promise<void> {
