@@ -1,4 +1,5 @@
 /** Brings everything that `npm test` needs beyond the npm packages; run by `temporal-dev.sh test`. */
+import { agentCliNames, ensureAgentCli } from './agent-clis.ts';
 import { ensureDebianPackages } from './debian-packages.ts';
 import { ensureGitea } from './gitea.ts';
 import { ensureTemporal } from './temporal.ts';
@@ -9,6 +10,9 @@ try {
   await ensureDebianPackages(report);
   await ensureTemporal(report);
   await ensureGitea(report);
+  for (const name of agentCliNames) {
+    await ensureAgentCli(name, report);
+  }
 } catch (error) {
   report(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
