@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { promisify } from 'node:util';
 import { inside } from '../bottles/directory.ts';
 import type { CloneOrder, LauncherMessage, SupervisorMessage } from '../bottles/launch-protocol.ts';
+import { clone } from './clone.ts';
 
 /**
  * The first program inside a bottle. Hands the door's listener out to the supervisor, clones, and becomes the agent.
@@ -31,27 +29,6 @@ async function setUp(order: CloneOrder | undefined): Promise<void> {
     const { stderr, message } = error as Error & { stderr?: string };
     report({ type: 'clone-failed', reason: stderr?.trim() || message });
   }
-}
-
-/** Starts from nothing, since an attempt before this one may have been cut short. */
-async function clone({ url, branch, branchExists, settings }: CloneOrder): Promise<void> {
-  for (const name of await readdir(inside.work)) {
-    await rm(`${inside.work}/${name}`, { recursive: true, force: true });
-  }
-  const config = Object.entries(settings).flatMap(([key, value]) => [
-    '--config',
-    `${key}=${value}`,
-  ]);
-  const start = branchExists ? ['--branch', branch] : [];
-  // Protocol 0 asks once less than protocol 2, and the door is near. A clone that does not survive a crash is made again.
-  const quick = ['-c', 'protocol.version=0', '-c', 'core.fsync=none'];
-  await git(...quick, 'clone', '--quiet', ...config, ...start, url, '.');
-  // In an empty repository this names the branch that the first commit will make.
-  if (!branchExists) await git('switch', '--quiet', '--no-track', '--create', branch);
-}
-
-async function git(...args: string[]): Promise<void> {
-  await promisify(execFile)('git', args, { cwd: inside.work });
 }
 
 function execute(argv: readonly string[], environment: Readonly<Record<string, string>>): void {

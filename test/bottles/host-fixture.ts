@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -38,14 +39,18 @@ export class HostFixture {
   readonly host: BottleHost;
   readonly runtimeDirectory: string;
   readonly socketBase: string;
-  #slugs = 0;
+  /** Other fixtures on this machine have other slugs: processes are found by them. */
+  #slugs = randomInt(2 ** 31);
+  readonly #image: string | undefined;
 
   private constructor(
     directory: string,
     runtimeDirectory: string,
     timing: SupervisorTiming,
     backend: BottleBackend,
+    image: string | undefined,
   ) {
+    this.#image = image;
     this.directory = directory;
     this.dataDirectory = join(directory, 'data');
     this.upstream = join(directory, 'upstream.git');
@@ -60,6 +65,7 @@ export class HostFixture {
       timing?: Partial<SupervisorTiming>;
       directory?: string;
       backend?: BottleBackend;
+      image?: string;
     } = {},
   ): Promise<HostFixture> {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'bottles-')));
@@ -72,6 +78,7 @@ export class HostFixture {
       runtime,
       timing,
       options.backend ?? createLocalBackend(),
+      options.image,
     );
     await fixture.#makeUpstream();
     return fixture;
@@ -117,6 +124,7 @@ export class HostFixture {
       gitIdentity: { name: 'Agent', email: 'agent@example.test' },
       limits: {},
       deadlineMs: 3_600_000,
+      ...(this.#image === undefined ? {} : { image: this.#image }),
       ...changes,
     };
   }
