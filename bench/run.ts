@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
 import { Bench } from './bench.ts';
+import { measureDocker } from './docker.ts';
 import { type Figure, formatFigure, isMet, round } from './figure.ts';
 import { measureHistory } from './history.ts';
 import { measureIngest } from './ingest.ts';
@@ -19,6 +20,7 @@ const benchmarks: ReadonlyMap<string, Measure> = new Map([
   ['history', measureHistory],
   ['supervisor', measureSupervisor],
   ['reattach', measureReattach],
+  ['docker', measureDocker],
 ]);
 
 const help = `Usage: npm run bench -- [--only NAME,…]
