@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { bottlePaths, inside } from '../src/bottles/directory.ts';
 import { createDockerBackend } from '../src/bottles/docker/docker-backend.ts';
 import type { LaunchRequest } from '../src/bottles/host.ts';
-import { credentials, HostFixture } from '../test/bottles/host-fixture.ts';
+import { HostFixture, ordered } from '../test/bottles/host-fixture.ts';
 import { until } from '../test/support/until.ts';
 import { provideDockerEngine } from '../tools/docker-engine.ts';
 import { ensureDockerImage } from '../tools/docker-image.ts';
@@ -105,7 +105,7 @@ async function measureFreeze(
 /** A new bottle whose agent writes down when it began, and has ended. */
 async function runOnce(bench: Bench, fixture: HostFixture): Promise<LaunchRequest> {
   const request = fixture.request(`${sayWhen} | tee /var/tmp/first ~/first`);
-  await fixture.host.launch(request, credentials, bench.signal);
+  await fixture.host.launch(request, ordered(request), bench.signal);
   await until('the end', async () => (await fixture.host.countLiving()) === 0);
   return request;
 }

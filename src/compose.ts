@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
@@ -21,6 +22,7 @@ import { findBackends, usableBackends } from './bottles/registry.ts';
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
+import { SupervisorProcesses } from './bottles/supervisor-process.ts';
 import type { Built } from './built.ts';
 import type { Config } from './config/load.ts';
 import { formatIssue, type IssueRef } from './domain/issue.ts';
@@ -76,11 +78,19 @@ export async function startOrchestrator(
   const backends = usableBackends(found);
   tellBackends(found, logger);
   const hostId = await readHostId(dataDirectory);
+  const runtimeDirectory = await installRuntime(dataDirectory, built.runtimeDirectory);
+  const supervisors = new SupervisorProcesses(
+    runtimeDirectory,
+    join(dataDirectory, 'state', 'spare-supervisor.log'),
+  );
+  started.use(supervisors);
+  supervisors.keepSpare();
   const host = createSupervisedHost({
     dataDirectory,
     hostId,
     socketBase: makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory),
-    runtimeDirectory: await installRuntime(dataDirectory, built.runtimeDirectory),
+    runtimeDirectory,
+    supervisors,
     backends,
   });
   const places = new Places(host, config.maxBottles);

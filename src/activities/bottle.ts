@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
 import { ApplicationFailure, Context, log } from '@temporalio/activity';
-import type { Catalogue } from '../agents/catalogue.ts';
-import type { BottleHost, ForgeCredentials, RunKey, RunObserver } from '../bottles/host.ts';
+import type { Catalogue, LaunchPlan } from '../agents/catalogue.ts';
+import type {
+  BottleHost,
+  ForgeCredentials,
+  LaunchOrder,
+  LaunchRequest,
+  RunKey,
+  RunObserver,
+} from '../bottles/host.ts';
+import type { ProviderName } from '../domain/agent.ts';
 import { HostFullError } from '../domain/errors.ts';
-import type { Comment, IssueRef } from '../domain/issue.ts';
-import { resumePrompt, startPrompt } from '../domain/prompts.ts';
+import type { IssueRef } from '../domain/issue.ts';
 import type { RunEnd } from '../domain/run.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
@@ -13,7 +20,7 @@ import type { SignalDone } from '../workflows/messages.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { HostActivities, LaunchInput, LaunchOutput, RunInput } from './inputs.ts';
 import type { Places } from './places.ts';
-import { inRepository } from './repository.ts';
+import { buildPrompt } from './prompt.ts';
 
 export interface HostActivityPorts {
   readonly host: BottleHost;
@@ -93,6 +100,34 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       // An earlier attempt started it. Neither forge nor manifest is needed to say so, and both may be gone meanwhile.
       return await started(issue, run, begunAt, earlier);
     }
+    const sandbox = await catalogue.sandboxOf(life.bottle);
+    const order = putTogether(input, run, sandbox, earlier);
+    const { cancellationSignal } = Context.current();
+    const { startedAt } = await host.launch(
+      {
+        ...run,
+        workflowId,
+        backend: life.backend,
+        repository: { id: issue.repository.id },
+        branch: life.branch,
+        ...sandbox,
+      },
+      order,
+      cancellationSignal,
+    );
+    const { prepared } = await order;
+    // A run that ended before its agent began counts as started now: the watch tells its end.
+    return await started(issue, run, startedAt ?? Date.now(), prepared);
+  }
+
+  /** All of the launch that the forge is asked for. */
+  async function putTogether(
+    input: LaunchInput,
+    run: RunKey,
+    sandbox: Pick<LaunchRequest, 'limits' | 'image'>,
+    earlier: Prepared | undefined,
+  ): Promise<LaunchOrder & { readonly prepared: Prepared }> {
+    const { issue, life, workflowId } = input;
     const [plan, repository, forgeCredentials] = await Promise.all([
       catalogue.plan(life.agent, life.bottle),
       forge.readRepositoryById(issue.repository.id),
@@ -100,42 +135,39 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     ]);
     const { login } = forgeCredentials;
     await store.repositories.see(repository.ref);
-    const prepared = earlier ?? (await prepare(input, run, plan.standingPrompt));
-    const command = plan.command({ prompt: prepared.prompt, session: undefined });
-    const { cancellationSignal } = Context.current();
-    const { startedAt } = await host.launch(
-      {
-        ...run,
-        workflowId,
-        backend: life.backend,
-        repository: {
-          id: repository.ref.id,
-          forgeHost: repository.ref.forgeHost,
-          owner: repository.ref.owner,
-          name: repository.ref.name,
-          cloneUrl: repository.cloneUrl,
-          defaultBranch: repository.defaultBranch,
-        },
-        issueNumber: issue.number,
-        ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
-        branch: life.branch,
-        prompt: prepared.prompt,
-        provider: plan.provider,
-        argv: command.argv,
-        environment: { ...plan.environment, ...command.environment },
-        files: command.files,
-        gitIdentity: {
-          name: login,
-          email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
-        },
-        limits: plan.limits,
-        deadlineMs: input.deadlineMs,
+    const session = await findSession(run.slug, plan.provider);
+    const prepared = earlier ?? (await prepare(input, run, plan, session));
+    // Also by a further attempt: the manifests may have been mended since the one before.
+    await record(input, run, plan, prepared.prompt);
+    const command = plan.command({ prompt: prepared.prompt, session });
+    const request: LaunchRequest = {
+      ...run,
+      workflowId,
+      backend: life.backend,
+      repository: {
+        id: repository.ref.id,
+        forgeHost: repository.ref.forgeHost,
+        owner: repository.ref.owner,
+        name: repository.ref.name,
+        cloneUrl: repository.cloneUrl,
+        defaultBranch: repository.defaultBranch,
       },
-      forgeCredentials,
-      cancellationSignal,
-    );
-    // A run that ended before its agent began counts as started now: the watch tells its end.
-    return await started(issue, run, startedAt ?? Date.now(), prepared);
+      issueNumber: issue.number,
+      ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
+      branch: life.branch,
+      prompt: prepared.prompt,
+      provider: plan.provider,
+      argv: command.argv,
+      environment: { ...plan.environment, ...command.environment },
+      files: command.files,
+      gitIdentity: {
+        name: login,
+        email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
+      },
+      ...sandbox,
+      deadlineMs: input.deadlineMs,
+    };
+    return { request, credentials: forgeCredentials, prepared };
   }
 
   async function started(
@@ -162,6 +194,12 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       : { prompt, readUpTo: newest(await store.comments.takenBy(slug, run)) };
   }
 
+  /** The conversation to go on with. A program cannot take up another's. */
+  async function findSession(slug: string, provider: ProviderName): Promise<string | undefined> {
+    const last = await store.runs.sessionOf(slug);
+    return last?.provider === provider ? last.session : undefined;
+  }
+
   /**
    * Puts the prompt together from what is unread now. Once it is stored it stays: an earlier attempt may have started
    * the agent with it.
@@ -169,28 +207,22 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
   async function prepare(
     input: LaunchInput,
     run: RunKey,
-    standingPrompt: string,
+    plan: LaunchPlan,
+    session: string | undefined,
   ): Promise<Prepared> {
-    const { issue, life } = input;
-    const taken = await store.comments.takeUnread(issue, run.slug, run.run);
-    const comments = await inRepository(ports, issue, (repository) =>
-      quote(taken, (number) => forge.listComments(repository, number)),
-    );
-    const prompt = input.resumes
-      ? resumePrompt({
-          issueNumber: issue.number,
-          pullRequest: input.pullRequest,
-          branch: life.branch,
-          comments,
-        })
-      : startPrompt({
-          issue: await inRepository(ports, issue, (repository) =>
-            forge.readIssue(repository, issue.number),
-          ),
-          standingPrompt,
-          branch: life.branch,
-          comments,
-        });
+    const taken = await store.comments.takeUnread(input.issue, run.slug, run.run);
+    return {
+      prompt: await buildPrompt(ports, input, plan, session, taken),
+      readUpTo: newest(taken),
+    };
+  }
+
+  async function record(
+    { issue, life, cause }: LaunchInput,
+    run: RunKey,
+    plan: LaunchPlan,
+    prompt: string,
+  ): Promise<void> {
     await store.runs.prepare({
       issue,
       slug: run.slug,
@@ -202,9 +234,13 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       hostId: host.hostId,
       prompt,
       promptDigest: digest(prompt),
-      cause: input.cause,
+      cause,
+      provider: plan.provider,
+      model: plan.model,
+      runBudget: plan.runBudget,
+      issueBudget: plan.issueBudget,
+      manifestDigest: plan.digest,
     });
-    return { prompt, readUpTo: newest(taken) };
   }
 
   /** Brings the journal's entries into the store and to the workflow, each once. */
@@ -230,6 +266,8 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
           });
         }
       },
+      session: (id) => store.runs.session(slug, run, id),
+      usage: (usage) => store.runs.usage(slug, run, usage),
       checkin(at) {
         if (at - checkinStored >= checkinIntervalMs) {
           checkinStored = at;
@@ -266,29 +304,15 @@ const deathCheckMs = 1_000;
 /** History carries no texts. */
 const shortLength = 200;
 
-async function quote(
-  taken: readonly CommentRecord[],
-  list: (number: number) => Promise<readonly Comment[]>,
-): Promise<Comment[]> {
-  const quoted: Comment[] = [];
-  for (const number of new Set(taken.map((comment) => comment.on))) {
-    const wanted = new Set(
-      taken.filter((one) => one.on === number).map((one) => `${one.kind}/${one.id}`),
-    );
-    const found = await list(number);
-    quoted.push(...found.filter((comment) => wanted.has(`${comment.kind}/${comment.id}`)));
-  }
-  return quoted.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
-}
-
 function newest(comments: readonly CommentRecord[]): number {
   return Math.max(0, ...comments.map((comment) => comment.sequence));
 }
 
 function short(end: RunEnd): RunEnd {
-  return end.done === undefined
-    ? end
-    : { ...end, done: { ...end.done, summary: end.done.summary.slice(0, shortLength) } };
+  const { message: _, ...facts } = end;
+  return facts.done === undefined
+    ? facts
+    : { ...facts, done: { ...facts.done, summary: facts.done.summary.slice(0, shortLength) } };
 }
 
 function digest(text: string): string {

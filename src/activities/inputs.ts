@@ -31,7 +31,7 @@ export interface ForgeActivities {
 /** Comments on the forge, each once as seen by people. */
 export interface ReportActivities {
   /** About a run that people must know of. */
-  reportRun(input: RunInput & { readonly pullRequest: number | undefined }): Promise<void>;
+  reportRun(input: ReportRunInput): Promise<void>;
   reportLaunchFailure(
     input: RunInput & { readonly pullRequest: number | undefined; readonly reason: string },
   ): Promise<void>;
@@ -55,6 +55,12 @@ export interface RunInput extends BottleInput {
   readonly run: number;
 }
 
+export interface ReportRunInput extends RunInput {
+  readonly pullRequest: number | undefined;
+  /** Epoch milliseconds at which the issue goes on by itself, if it does. */
+  readonly parkedUntil?: number | undefined;
+}
+
 export interface LaunchInput {
   readonly issue: IssueRef;
   readonly workflowId: string;
@@ -76,7 +82,7 @@ export interface LaunchOutput {
 }
 
 export interface WatchOutput {
-  /** The summary is cut to 200 characters; the whole is in the store. */
+  /** The summary is cut to 200 characters, and what the agent said last left out; the whole is in the store. */
   readonly end: RunEnd;
   readonly pullRequest: number | undefined;
 }
@@ -109,4 +115,6 @@ export interface PhaseInput extends RunInput {
   readonly pullRequest: number | undefined;
   readonly pullRequestMerged: boolean;
   readonly outcome: RunEnd['outcome'] | undefined;
+  /** Epoch milliseconds; set while parked. */
+  readonly parkedUntil?: number | undefined;
 }

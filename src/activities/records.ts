@@ -12,11 +12,13 @@ export function createRecordActivities(store: Store): RecordActivities {
       pullRequest,
       pullRequestMerged,
       outcome,
+      parkedUntil,
     }) {
       await store.issues.update(issue, {
         phase,
         run,
         lastSequence,
+        parkedUntil: parkedUntil ?? null,
         ...(pullRequest === undefined
           ? {}
           : { prNumber: pullRequest, prMerged: pullRequestMerged }),

@@ -18,7 +18,7 @@ export interface ReportActivityPorts {
 export function createReportActivities(ports: ReportActivityPorts): ReportActivities {
   const { store, lookAt } = ports;
   return heartbeating<ReportActivities>({
-    async reportRun({ issue, slug, run, pullRequest }) {
+    async reportRun({ issue, slug, run, pullRequest, parkedUntil }) {
       const record = await store.runs.read(slug, run);
       if (record?.outcome === undefined) {
         log.warn('a run without an end is not reported', { slug, run });
@@ -32,6 +32,10 @@ export function createReportActivities(ports: ReportActivityPorts): ReportActivi
         reason: record.reason,
         done:
           doneStatus === undefined ? undefined : { status: doneStatus, summary: doneSummary ?? '' },
+        failed: record.failed,
+        runBudget: record.runBudget,
+        issueBudget: record.issueBudget,
+        parkedUntil,
         pullRequest,
         look: lookAt(issue),
       });

@@ -1,4 +1,4 @@
-import type { BottleLimits } from '../bottles/backend.ts';
+import type { LaunchRequest } from '../bottles/host.ts';
 import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { Budget } from '../domain/usage.ts';
@@ -16,6 +16,10 @@ export interface Catalogue {
   /** The bottle's backend, `local` where its manifest names none. */
   backendOf(bottle: string): Promise<BackendName>;
   /**
+   * What a sandbox is made of. @throws LaunchRefusedError when the manifests no longer have this bottle, or it is broken
+   */
+  sandboxOf(bottle: string): Promise<Pick<LaunchRequest, 'limits' | 'image'>>;
+  /**
    * What to execute. @throws LaunchRefusedError when the manifests no longer have this agent or bottle, or are broken
    */
   plan(agent: string, bottle: string): Promise<LaunchPlan>;
@@ -24,15 +28,14 @@ export interface Catalogue {
 /** Everything that the manifests say of a run. Holds no secret. */
 export interface LaunchPlan {
   readonly provider: ProviderName;
+  /** As the agent's manifest names it; undefined: the provider's own choice. */
+  readonly model: string | undefined;
   /** The agent manifest's body. */
   readonly standingPrompt: string;
   /** @param run its prompt, and the conversation to be continued, if there is one */
   command(run: { readonly prompt: string; readonly session: string | undefined }): AgentCommand;
   /** The bottle's own variables; the command's come on top. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly limits: BottleLimits;
-  /** Image of a container backend. */
-  readonly image: string | undefined;
   /** Hosts that may be reached; see `LaunchRequest`. */
   readonly egress: readonly string[];
   /** The model routes that the bottle may use, by name. */

@@ -34,12 +34,18 @@ export function createManifestCatalogue({
     async backendOf(bottle) {
       return (await load()).bottles.get(bottle)?.backend ?? 'local';
     },
+    async sandboxOf(name) {
+      const manifests = await load();
+      const { limits } = manifests.bottles.get(name) ?? refuse(manifests, 'bottle', name);
+      return { limits };
+    },
     async plan(agentName, bottleName) {
       const manifests = await load();
       const agent = manifests.agents.get(agentName) ?? refuse(manifests, 'agent', agentName);
       const bottle = manifests.bottles.get(bottleName) ?? refuse(manifests, 'bottle', bottleName);
       return {
         provider: 'script',
+        model: undefined,
         standingPrompt: agent.standingPrompt,
         command: ({ prompt, session }) =>
           agent.command({
@@ -53,8 +59,6 @@ export function createManifestCatalogue({
             mcpUrl: `${doorUrl}/mcp`,
           }),
         environment: bottle.environment,
-        limits: bottle.limits,
-        image: undefined,
         egress: [],
         routes: {},
         runBudget: {},

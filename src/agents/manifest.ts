@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import type { LaunchRequest } from '../bottles/host.ts';
 import type { BackendName } from '../domain/bottle.ts';
-import type { LaunchPlan } from './catalogue.ts';
 import { readFrontMatter } from './front-matter.ts';
 import type { AgentCommand, RunContext } from './provider.ts';
 import { script } from './script.ts';
@@ -17,7 +17,7 @@ export interface AgentManifest {
 /** `bottles/<name>.md`: where it works. The body is for people. */
 export interface BottleManifest {
   readonly backend: BackendName;
-  readonly limits: LaunchPlan['limits'];
+  readonly limits: LaunchRequest['limits'];
   readonly environment: Readonly<Record<string, string>>;
 }
 

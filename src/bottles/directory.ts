@@ -43,6 +43,8 @@ export function runPaths(runsDirectory: string, run: number): RunPaths {
     output: join(root, 'output.log'),
     checkin: join(root, 'checkin'),
     launch: join(root, 'launch.json'),
+    request: join(root, 'request.json'),
+    supervisorLog: join(root, 'supervisor.log'),
     prompt: join(root, 'prompt.md'),
   };
 }
@@ -53,8 +55,12 @@ export interface RunPaths {
   readonly output: string;
   /** Its modification time is the last check-in. */
   readonly checkin: string;
-  /** The `LaunchRequest`. */
+  /** The `LaunchFile`. */
   readonly launch: string;
+  /** The `LaunchRequest`. */
+  readonly request: string;
+  /** What the supervisor itself had to say, usually nothing. */
+  readonly supervisorLog: string;
   readonly prompt: string;
 }
 
@@ -69,6 +75,8 @@ export const inside = {
   home: '/home/agent',
   sockets: '/run/bottle',
   sidecarSocket: '/run/bottle/sidecar.sock',
+  /** There until the working copy is cloned. */
+  cloneSocket: '/run/bottle/clone.sock',
   runtime: '/opt/bottle',
   prompt: '/run/prompt.md',
   /** Of the launcher and the agent: `node`, `forge` and their like come first. */

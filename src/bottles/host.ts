@@ -21,13 +21,14 @@ export interface BottleHost {
   /**
    * Starts a run, or finds it started. Resolves when the agent's program runs (or ran: then `watch` tells the end).
    * Never starts an agent twice: after `agent-starting` is on disk no further attempt spawns one.
+   * @param order what the forge has to be asked for: the sandbox starts meanwhile. Its rejection gives the launch up
    * @param signal aborts the waiting, never a started agent
    * @throws BottleDestroyedError when the slug has a tombstone
    * @throws LaunchRefusedError when no retry will mend it
    */
   launch(
-    request: LaunchRequest,
-    credentials: ForgeCredentials,
+    sandbox: SandboxRequest,
+    order: Promise<LaunchOrder>,
     signal: AbortSignal,
   ): Promise<Launched>;
 
@@ -90,10 +91,23 @@ export interface RunKey {
   readonly run: number;
 }
 
-/** Everything a run needs, without a secret in it. Kept in the bottle's directory. */
-export interface LaunchRequest extends RunKey {
+/** What a run's sandbox is made of: known without asking the forge. */
+export interface SandboxRequest extends RunKey {
   readonly workflowId: string;
   readonly backend: BackendName;
+  readonly repository: {
+    /** The forge's numeric one. */
+    readonly id: number;
+  };
+  /** The branch the bottle works on and may push to. Taken from the forge when it is there, else new from the default branch. */
+  readonly branch: string;
+  readonly limits: BottleLimits;
+  /** Image of a container backend; `local` has none. */
+  readonly image?: string;
+}
+
+/** Everything a run needs, without a secret in it. Kept in the bottle's directory. */
+export interface LaunchRequest extends SandboxRequest {
   readonly repository: {
     readonly id: number;
     readonly forgeHost: string;
@@ -106,8 +120,6 @@ export interface LaunchRequest extends RunKey {
   readonly issueNumber: number;
   /** The PR of this life, once there is one. */
   readonly pullRequestNumber?: number;
-  /** The branch the bottle works on and may push to. Taken from the forge when it is there, else new from the default branch. */
-  readonly branch: string;
   /** Body of the run's prompt, given to the agent as a file. */
   readonly prompt: string;
   /** Argument vector of the agent, executed in the working copy. `argv[0]` is looked up in the bottle's PATH. */
@@ -116,7 +128,6 @@ export interface LaunchRequest extends RunKey {
   readonly environment: Readonly<Record<string, string>>;
   /** Author and committer of the agent's commits. */
   readonly gitIdentity: { readonly name: string; readonly email: string };
-  readonly limits: BottleLimits;
   /** Which program the agent is; absent: `script`. Says how its output is read. */
   readonly provider?: ProviderName;
   /** Files that the launcher writes before the agent starts, as the bottle's user: text by path below the home. */
@@ -125,10 +136,14 @@ export interface LaunchRequest extends RunKey {
   readonly llm?: LlmAccess;
   /** Hosts that the agent may reach, as `name` or `*.name`, with an optional `:port` (443 without). */
   readonly egress?: readonly string[];
-  /** Image of a container backend; `local` has none. */
-  readonly image?: string;
   /** Counted from the agent's start. The supervisor itself ends a run past it when nobody was attached for 10 min. */
   readonly deadlineMs: number;
+}
+
+export interface LaunchOrder {
+  /** Of the same run as the sandbox. */
+  readonly request: LaunchRequest;
+  readonly credentials: ForgeCredentials;
 }
 
 /** What a run may use of models. Holds no secret. */
@@ -166,6 +181,10 @@ export interface RunObserver {
   /** The agent posted the comment with this id of the forge. May be told again by a later watch. */
   comment(id: number): Promise<void>;
   done(done: Done): Promise<void>;
+  /** Names the conversation. May be told again by a later watch. */
+  session(id: string): Promise<void>;
+  /** What the whole run has used until now; not every step of it. May be told again by a later watch. */
+  usage(usage: Usage): Promise<void>;
   /** A check-in was seen; at most once a second. Epoch milliseconds. */
   checkin(at: number): void;
 }

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
-import type { LaunchRequest } from './host.ts';
+import type { LaunchRequest, SandboxRequest } from './host.ts';
 import type { SocketPaths } from './sockets.ts';
 
-/** `runs/<n>/launch.json`: all that a supervisor is told, written before it starts. Holds no secret. */
+/** `runs/<n>/launch.json`: what a supervisor starts the sandbox with, written before it is given the run. */
 export interface LaunchFile {
   readonly version: 1;
   readonly dataDirectory: string;
   readonly runtimeDirectory: string;
   readonly sockets: SocketPaths;
-  readonly request: LaunchRequest;
+  readonly sandbox: SandboxRequest;
   readonly timing: SupervisorTiming;
 }
 
@@ -33,4 +33,9 @@ export const supervisorTiming: SupervisorTiming = {
 
 export function readLaunchFile(path: string): LaunchFile {
   return JSON.parse(readFileSync(path, 'utf8')) as LaunchFile;
+}
+
+/** `runs/<n>/request.json`: the rest of what a supervisor is told, written before it is told to go. Holds no secret. */
+export function readRequestFile(path: string): LaunchRequest {
+  return JSON.parse(readFileSync(path, 'utf8')) as LaunchRequest;
 }

@@ -1,7 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BottleDestroyedError, LaunchRefusedError } from '../domain/errors.ts';
@@ -17,65 +15,74 @@ import {
   socketsOf,
   withBottle,
 } from './host-context.ts';
-import type { ForgeCredentials, Launched, LaunchRequest } from './host.ts';
+import type { Launched, LaunchOrder, RunKey, SandboxRequest } from './host.ts';
 import type { LaunchFile } from './launch-file.ts';
 import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
-import { systemEnvironment } from './system.ts';
 import { claimUid } from './uid.ts';
 
 const exitMs = 60_000;
 const connectRetryMs = 10;
 
 /**
- * `BottleHost.launch`: the supervisor starts while the mirror is brought up to date; it is told to go on when both are there.
+ * `BottleHost.launch`: the sandbox starts while the forge is asked and the mirror is brought up to date; the supervisor is told
+ * to go on when all of it is there.
  * Killed at any point, the next launch finds a living supervisor and goes on with it, or a dead claim and replaces it.
  */
 export async function launchRun(
   host: HostContext,
-  request: LaunchRequest,
-  credentials: ForgeCredentials,
+  sandbox: SandboxRequest,
+  order: Promise<LaunchOrder>,
   signal: AbortSignal,
 ): Promise<Launched> {
   signal.throwIfAborted();
-  const backend = host.backends.get(request.backend);
+  const backend = host.backends.get(sandbox.backend);
   if (backend === undefined) {
     throw new LaunchRefusedError(
-      `The bottle backend \`${request.backend}\` is not usable on this host.`,
+      `The bottle backend \`${sandbox.backend}\` is not usable on this host.`,
     );
   }
-  const over = await withBottle(host, request.slug, async () => {
-    refuseDestroyed(host, request.slug);
-    return await clearWay(host, request);
+  const over = await withBottle(host, sandbox.slug, async () => {
+    refuseDestroyed(host, sandbox.slug);
+    return await clearWay(host, sandbox);
   });
   if (over !== undefined) return over;
 
   const aborter = new AbortController();
-  const mirror = host.mirrors.update(
-    request.repository,
-    request.branch,
-    credentials,
-    AbortSignal.any([signal, aborter.signal]),
-  );
-  mirror.catch(() => {});
+  const ready = getReady(host, order, AbortSignal.any([signal, aborter.signal]));
+  ready.catch(() => {});
   try {
-    const supervisor = await findOrStartSupervisor(host, backend, request, signal);
-    if (supervisor === undefined) return await launchRun(host, request, credentials, signal);
-    using control = await connectTo(host, request, supervisor, signal);
-    if (control !== undefined) await leadToGo(control, supervisor, mirror, credentials, signal);
-    return await untilStarted(host, request, supervisor, signal);
+    const supervisor = await findOrStartSupervisor(host, backend, sandbox, signal);
+    if (supervisor === undefined) return await launchRun(host, sandbox, order, signal);
+    using control = await connectTo(host, sandbox, supervisor, signal);
+    if (control !== undefined) {
+      await leadToGo(host, control, supervisor, ready, signal);
+    }
+    return await untilStarted(host, sandbox, supervisor, signal);
   } finally {
     aborter.abort();
+    host.supervisors.keepSpare();
   }
+}
+
+/** Waits for what the forge is asked for, and for the mirror. */
+async function getReady(
+  host: HostContext,
+  order: Promise<LaunchOrder>,
+  signal: AbortSignal,
+): Promise<LaunchOrder> {
+  const { request, credentials } = await order;
+  await host.mirrors.update(request.repository, request.branch, credentials, signal);
+  return { request, credentials };
 }
 
 /**
  * Looks whether there is anything left to launch, and puts a claim aside that died before its agent was to start.
  * @returns what a launch of this run that is over already says; undefined when there is one to make or to go on with
  */
-async function clearWay(host: HostContext, request: LaunchRequest): Promise<Launched | undefined> {
+async function clearWay(host: HostContext, request: RunKey): Promise<Launched | undefined> {
   const { root, journal } = runPathsOf(host, request);
   const run = await readRunState(journal);
   const known = await readJournal(journal);
@@ -101,14 +108,15 @@ async function clearWay(host: HostContext, request: LaunchRequest): Promise<Laun
 async function findOrStartSupervisor(
   host: HostContext,
   backend: BottleBackend,
-  request: LaunchRequest,
+  request: SandboxRequest,
   signal: AbortSignal,
 ): Promise<ProcessIdentity | undefined> {
   const { journal } = runPathsOf(host, request);
   const child = await withBottle(host, request.slug, async () => {
     if (existsSync(journal)) return undefined;
     await makeBottle(host, backend, request);
-    return await startSupervisor(host, request);
+    const { launch, supervisorLog } = runPathsOf(host, request);
+    return await host.supervisors.start(launch, supervisorLog);
   });
   const exited = new AbortController();
   child?.once('exit', () => exited.abort());
@@ -124,60 +132,46 @@ async function findOrStartSupervisor(
 async function makeBottle(
   host: HostContext,
   backend: BottleBackend,
-  request: LaunchRequest,
+  request: SandboxRequest,
 ): Promise<void> {
   const { slug, workflowId } = request;
   refuseDestroyed(host, slug);
   const paths = pathsOf(host, slug);
   const run = runPathsOf(host, request);
   await mkdir(run.root, { recursive: true, mode: 0o700 });
-  await chmod(run.root, 0o711);
-  const uid = await claimUid(host.dataDirectory, slug);
-  await writeManifest(paths, {
-    version: 1,
-    slug,
-    workflowId,
-    backend: backend.name,
-    ...(uid === undefined ? {} : { uid }),
-    createdAt: Date.now(),
-  });
-  await backend.prepare(paths, request.image);
+  const makeState = async (): Promise<void> => {
+    const uid = await claimUid(host.dataDirectory, slug);
+    await writeManifest(paths, {
+      version: 1,
+      slug,
+      workflowId,
+      backend: backend.name,
+      ...(uid === undefined ? {} : { uid }),
+      createdAt: Date.now(),
+    });
+    await backend.prepare(paths, request.image);
+  };
   const file: LaunchFile = {
     version: 1,
     dataDirectory: host.dataDirectory,
     runtimeDirectory: host.runtimeDirectory,
     sockets: newSocketsOf(host, request),
-    request,
+    sandbox: request,
     timing: host.timing,
   };
-  await writeFile(run.launch, JSON.stringify(file), { mode: 0o600 });
-  // The bottle's user reads it, through a mount of its own.
-  await writeFile(run.prompt, request.prompt, { mode: 0o644 });
-}
-
-/** In a session of its own, so that neither this process's end nor its terminal's reaches it. */
-async function startSupervisor(host: HostContext, request: LaunchRequest): Promise<ChildProcess> {
-  await using log = await open(supervisorLog(host, request), 'a', 0o600);
-  const runtime = host.runtimeDirectory;
-  const child = spawn(
-    join(runtime, 'bin', 'node'),
-    [
-      '--no-warnings',
-      '--expose-gc',
-      join(runtime, 'supervisor.cjs'),
-      runPathsOf(host, request).launch,
-    ],
-    { detached: true, cwd: '/', env: systemEnvironment, stdio: ['ignore', log.fd, log.fd] },
-  );
-  await once(child, 'spawn');
-  child.unref();
-  return child;
+  await Promise.all([
+    chmod(run.root, 0o711),
+    makeState(),
+    writeFile(run.launch, JSON.stringify(file), { mode: 0o600 }),
+    // Mounted before its text is known. The bottle's user reads it.
+    writeFile(run.prompt, '', { mode: 0o644, flag: 'a' }),
+  ]);
 }
 
 /** Undefined when the supervisor ended instead of answering. */
 async function connectTo(
   host: HostContext,
-  request: LaunchRequest,
+  request: RunKey,
   supervisor: ProcessIdentity,
   signal: AbortSignal,
 ): Promise<ControlClient | undefined> {
@@ -194,15 +188,21 @@ async function connectTo(
 }
 
 async function leadToGo(
+  host: HostContext,
   control: ControlClient,
   supervisor: ProcessIdentity,
-  mirror: Promise<void>,
-  credentials: ForgeCredentials,
+  ready: Promise<LaunchOrder>,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await control.send({ type: 'attach', credentials });
-    await mirror;
+    const { request, credentials } = await ready;
+    const run = runPathsOf(host, request);
+    await Promise.all([
+      writeFile(run.request, JSON.stringify(request), { mode: 0o600 }),
+      // In place: it is mounted already.
+      writeFile(run.prompt, request.prompt),
+      control.send({ type: 'attach', credentials }),
+    ]);
     await control.send({ type: 'go' });
   } catch (error) {
     // A supervisor that ends meanwhile, stopped by somebody else say, tells why in its journal.
@@ -219,7 +219,7 @@ async function leadToGo(
 
 async function untilStarted(
   host: HostContext,
-  request: LaunchRequest,
+  request: RunKey,
   supervisor: ProcessIdentity,
   signal: AbortSignal,
 ): Promise<Launched> {
@@ -261,11 +261,7 @@ function refuseDestroyed(host: HostContext, slug: string): void {
 }
 
 /** The last of what it wrote to its log. */
-async function supervisorSaid(host: HostContext, request: LaunchRequest): Promise<string> {
-  const log = await readFile(supervisorLog(host, request), 'utf8').catch(() => '');
+async function supervisorSaid(host: HostContext, request: RunKey): Promise<string> {
+  const log = await readFile(runPathsOf(host, request).supervisorLog, 'utf8').catch(() => '');
   return log.trim().slice(-1000) || 'it says nothing of why';
-}
-
-function supervisorLog(host: HostContext, request: LaunchRequest): string {
-  return join(runPathsOf(host, request).root, 'supervisor.log');
 }

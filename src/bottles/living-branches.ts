@@ -15,7 +15,7 @@ export async function livingBranches(
       const { runs } = bottlePaths(dataDirectory, slug);
       const living = await listLivingRuns(runs);
       return living.flatMap((run) => {
-        const { repository, branch } = readLaunchFile(runPaths(runs, run).launch).request;
+        const { repository, branch } = readLaunchFile(runPaths(runs, run).launch).sandbox;
         return repository.id === repositoryId ? [branch] : [];
       });
     }),

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { LaunchRefusedError } from '../domain/errors.ts';
+import { type Refs, readAdvertisedRefs } from './advertised-refs.ts';
 import { mirrorPath } from './directory.ts';
 import { forgeSettings, gitEnvironment, type GitSettings } from './git-settings.ts';
 import type { ForgeCredentials, LaunchRequest } from './host.ts';
@@ -87,6 +88,7 @@ async function fetchInto(
   if ((await readFile(join(path, 'HEAD'), 'utf8')).trim() !== `ref: ${head}`) {
     await git(['-C', path, 'symbolic-ref', 'HEAD', head]);
   }
+  if (await isUpToDate(path, cloneUrl, leftAlone, credentials)) return;
   const args = ['--prune', '--force', '--quiet', '--no-write-fetch-head'];
   const refs = [
     '+refs/heads/*:refs/heads/*',
@@ -106,6 +108,35 @@ async function fetchInto(
       await removeStaleLocks(path);
     }
   }
+}
+
+/** True when the forge has just the branches and tags that the mirror has. In doubt false: a fetch is always right. */
+async function isUpToDate(
+  path: string,
+  cloneUrl: string,
+  leftAlone: readonly string[],
+  credentials: ForgeCredentials,
+): Promise<boolean> {
+  const [there, here] = await Promise.all([
+    readAdvertisedRefs(cloneUrl, credentials),
+    readRefs(path),
+  ]);
+  if (there === undefined) return false;
+  const others = new Set(leftAlone.map((branch) => `refs/heads/${branch}`));
+  const compared = (refs: Refs): string[] =>
+    [...refs].flatMap(([name, id]) => (others.has(name) ? [] : [`${name} ${id}`])).toSorted();
+  return compared(there).join('\n') === compared(here).join('\n');
+}
+
+async function readRefs(path: string): Promise<Refs> {
+  const format = '--format=%(refname) %(objectname)';
+  const listed = await git(['-C', path, 'for-each-ref', format, 'refs/heads', 'refs/tags']);
+  return new Map(
+    listed
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(' ', 2) as [string, string]),
+  );
 }
 
 async function makeMirror(path: string): Promise<void> {
@@ -137,11 +168,13 @@ async function removeStaleLocks(path: string): Promise<void> {
   }
 }
 
-async function git(args: readonly string[], settings: GitSettings = {}): Promise<void> {
-  await run('git', args, {
+async function git(args: readonly string[], settings: GitSettings = {}): Promise<string> {
+  const { stdout } = await run('git', args, {
     env: { ...systemEnvironment, ...gitEnvironment(settings) },
     timeout: timeoutMs,
+    maxBuffer: 64 * 1024 * 1024,
   });
+  return stdout;
 }
 
 function explain(error: unknown, url: string): Error {

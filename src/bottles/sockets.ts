@@ -15,6 +15,7 @@ export interface SocketPaths {
   /** The one directory that is mounted into the bottle. */
   readonly mounted: string;
   readonly sidecar: string;
+  readonly clone: string;
 }
 
 /** @param base a directory made by `makeSocketBase` */
@@ -31,6 +32,7 @@ export function socketPaths(
     control: join(runRoot, 'control.sock'),
     mounted: join(runRoot, 'door'),
     sidecar: join(runRoot, 'door', 'sidecar.sock'),
+    clone: join(runRoot, 'door', 'clone.sock'),
   };
   if (Buffer.byteLength(paths.sidecar) > longestPath) {
     throw new Error(`the directory for sockets is too long for the system: ${base}`);

@@ -5,12 +5,13 @@ import { readManifest } from './manifest.ts';
 /** Makes the bottle's `work/` and `home/`, or gives those that are there back to its user. */
 export async function makeStateDirectories(paths: BottlePaths): Promise<void> {
   // The bottle's user goes through it to what is its own; the data directory above it is closed to everybody else.
-  for (const directory of [paths.root, paths.runs]) await chmod(directory, 0o711);
-  for (const directory of [paths.work, paths.home]) {
+  const open = [paths.root, paths.runs].map((directory) => chmod(directory, 0o711));
+  const uid = readManifest(paths)?.uid;
+  const own = [paths.work, paths.home].map(async (directory) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const uid = readManifest(paths)?.uid;
     if (uid !== undefined) await chown(directory, uid, uid);
     // An agent may have closed it to itself.
     await chmod(directory, 0o700);
-  }
+  });
+  await Promise.all([...open, ...own]);
 }

@@ -19,6 +19,7 @@ import { readManifest } from './manifest.ts';
 import { Mirrors } from './mirror.ts';
 import { listLivingRuns, readRunState } from './run-state.ts';
 import { stopRun } from './stop.ts';
+import { SupervisorProcesses } from './supervisor-process.ts';
 import { watchRun } from './watch.ts';
 
 export interface SupervisedHostOptions {
@@ -33,6 +34,8 @@ export interface SupervisedHostOptions {
   /** See `readHostId`. */
   readonly hostId: string;
   readonly timing?: SupervisorTiming;
+  /** To be disposed of by whoever made it. Without it each launch starts its own. */
+  readonly supervisors?: SupervisorProcesses;
 }
 
 /** Bottles that are each run by a supervisor of their own, which outlives this process. */
@@ -44,6 +47,8 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
     backends: options.backends,
     timing: options.timing ?? supervisorTiming,
     mirrors: new Mirrors(options.dataDirectory),
+    supervisors:
+      options.supervisors ?? new SupervisorProcesses(options.runtimeDirectory, undefined),
   };
   const launches = new KeyedLock();
   return {
@@ -52,10 +57,13 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
       const bottles = await listBottles(host);
       return bottles.filter(({ livingRun }) => livingRun !== undefined).length;
     },
-    launch: (request, credentials, signal) =>
-      launches.run(`${request.slug}/${request.run}`, () =>
-        launchRun(host, request, credentials, signal),
-      ),
+    launch(sandbox, order, signal) {
+      // It may come to nothing before anybody waits for it.
+      order.catch(() => {});
+      return launches.run(`${sandbox.slug}/${sandbox.run}`, () =>
+        launchRun(host, sandbox, order, signal),
+      );
+    },
     watch: (run, credentials, observer, signal) =>
       watchRun(host, run, credentials, observer, signal),
     stop: (run, reason) => stopRun(host, run, reason),

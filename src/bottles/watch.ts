@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Operation } from '../domain/operation.ts';
 import type { RunEnd } from '../domain/run.ts';
+import type { Usage } from '../domain/usage.ts';
 import { followJournalInBatches } from '../journal/reader.ts';
 import { ControlClient, ControlError } from './control-client.ts';
 import { type HostContext, runPathsOf, socketsOf } from './host-context.ts';
@@ -30,6 +31,8 @@ export async function watchRun(
   try {
     const operations = new OrderedOperations(observer);
     for await (const entries of followJournalInBatches(journal, signal)) {
+      // The newest tells all that those before it did.
+      let usage: Usage | undefined;
       for (const entry of entries) {
         signal.throwIfAborted();
         switch (entry.type) {
@@ -48,8 +51,15 @@ export async function watchRun(
             await operations.handOver();
             await observer.done(entry.done);
             break;
+          case 'session':
+            await observer.session(entry.id);
+            break;
+          case 'usage':
+            usage = entry.usage;
+            break;
           case 'ended':
             await operations.handOver();
+            if (usage !== undefined) await observer.usage(usage);
             return entry.end;
           // Of no concern to the observer, as is what a newer supervisor may write.
           case 'claimed':
@@ -57,12 +67,11 @@ export async function watchRun(
           case 'agent-started':
           case 'launch-failed':
           case 'operation-started':
-          case 'session':
-          case 'usage':
             break;
         }
       }
       await operations.handOver();
+      if (usage !== undefined) await observer.usage(usage);
     }
     throw signal.reason;
   } finally {

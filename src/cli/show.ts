@@ -2,18 +2,20 @@ import { Command } from 'commander';
 import type { IssueDetailView } from '../api/views/issue.ts';
 import type { OperationView } from '../api/views/operation.ts';
 import type { RunView } from '../api/views/run.ts';
+import type { UsageView } from '../api/views/usage.ts';
 import { connect } from './connect.ts';
 import { elapsedSince, formatElapsed, formatLength, formatLocalTime } from './elapsed.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { readIssueName } from './issue-name.ts';
 import { formatPairs, formatTable, type Column } from './table.ts';
 import { colourPhase, colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
+import { formatBudget, formatCost, formatTokens, freshTokens } from './usage.ts';
 
 const operationsShown = 10;
 
 export function showCommand(): Command {
   return new Command('show')
-    .description('tell all about one issue: runs, timeline, op log, links')
+    .description('tell all about one issue: runs, what they used, timeline, op log, links')
     .argument('<issue>', "owner/repo#number, or the issue's address")
     .option('--json', 'for programs')
     .addHelpText(
@@ -50,6 +52,9 @@ export function formatIssueDetail(
     `${colours.bold(issue.name)}  ${oneLine(issue.title)}\n${issue.url}`,
     formatFacts(issue, width, now),
     section('Runs', issue.runs, (runs) => formatTable(runColumns(runs), runs, width)),
+    section('Models', issue.runs.filter(hasModel), (runs) =>
+      formatTable(modelColumns(runs), runs, width),
+    ),
     section('Timeline', issue.workflow.state === 'open' ? issue.workflow.timeline : [], (entries) =>
       entries.map(({ at, text }) => `${formatLocalTime(at)}  ${oneLine(text)}`).join('\n'),
     ),
@@ -79,6 +84,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
       'phase',
       `${colourPhase(issue.phase)} for ${elapsedSince(issue.since, now)}, since ${formatLocalTime(issue.since)}`,
     ],
+    ['goes on', issue.parkedUntil !== null && formatTimeToCome(issue.parkedUntil, now)],
     ['attention', issue.attention !== null && colours.red(oneLine(issue.attention))],
     ['agent', `${issue.agent} in ${issue.bottles.join(', ')} (${issue.backend})`],
     [
@@ -91,6 +97,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
       issue.lastCheckinAt !== null &&
         `${elapsedSince(issue.lastCheckinAt, now)} ago, at ${formatLocalTime(issue.lastCheckinAt)}`,
     ],
+    ['used', issue.usage !== null && formatUsed(issue.usage, issue.runs.at(-1))],
     ['branch', issue.branch],
     ['slug', issue.slug],
     ['life', issue.life > 1 && String(issue.life)],
@@ -98,7 +105,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
   switch (workflow.state) {
     case 'open':
       facts.push(
-        ['deadline', workflow.deadlineAt !== null && formatDeadline(workflow.deadlineAt, now)],
+        ['deadline', workflow.deadlineAt !== null && formatTimeToCome(workflow.deadlineAt, now)],
         ['unread', workflow.unreadComments > 0 && countComments(workflow.unreadComments)],
         ['held', workflow.held && 'until the label and the assignee are back'],
       );
@@ -115,7 +122,17 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
   return formatPairs(known, 'pull request'.length, width);
 }
 
-function formatDeadline(at: string, now: number): string {
+/** By all runs of the life. The budget is the one that its newest run was given. */
+function formatUsed(usage: UsageView, newest: RunView | undefined): string {
+  const budget = newest && formatBudget(usage, newest.budget.issue);
+  return [
+    `${formatTokens(freshTokens(usage))} tokens in, ${formatTokens(usage.outputTokens)} out, ${formatTokens(usage.cacheReadTokens)} cached`,
+    `cost ${formatCost(usage.costUsd)}`,
+    ...(budget === undefined ? [] : [`${budget} for the issue`]),
+  ].join('; ');
+}
+
+function formatTimeToCome(at: string, now: number): string {
   const left = Date.parse(at) - now;
   const distance = left < 0 ? `${formatElapsed(-left)} ago` : `in ${formatElapsed(left)}`;
   return `${distance}, at ${formatLocalTime(at)}`;
@@ -125,11 +142,18 @@ function countComments(count: number): string {
   return count === 1 ? '1 comment' : `${count} comments`;
 }
 
-function runColumns(runs: readonly RunView[]): Column<RunView>[] {
+/** What names a run. */
+function numberColumns(runs: readonly RunView[]): Column<RunView>[] {
   const life: Column<RunView> = { header: 'LIFE', text: (run) => String(run.life) };
   return [
     ...(runs.some((run) => run.life > 1) ? [life] : []),
     { header: 'RUN', text: (run) => String(run.run) },
+  ];
+}
+
+function runColumns(runs: readonly RunView[]): Column<RunView>[] {
+  return [
+    ...numberColumns(runs),
     {
       header: 'OUTCOME',
       text: outcomeText,
@@ -149,17 +173,42 @@ function runColumns(runs: readonly RunView[]): Column<RunView>[] {
   ];
 }
 
+function hasModel({ provider, usage }: RunView): boolean {
+  return provider !== 'script' || usage !== null;
+}
+
+function modelColumns(runs: readonly RunView[]): Column<RunView>[] {
+  const tokens = (header: string, count: (usage: UsageView) => number): Column<RunView> => ({
+    header,
+    text: ({ usage }) => (usage === null ? '-' : formatTokens(count(usage))),
+  });
+  return [
+    ...numberColumns(runs),
+    {
+      header: 'MODEL',
+      text: ({ provider, model }) => (model === null ? provider : `${provider} ${oneLine(model)}`),
+      shrink: { least: 12, keep: 'start' },
+    },
+    { header: 'TURNS', text: ({ turns }) => turns?.toString() ?? '-' },
+    tokens('IN', freshTokens),
+    tokens('OUT', ({ outputTokens }) => outputTokens),
+    tokens('CACHED', ({ cacheReadTokens }) => cacheReadTokens),
+    { header: 'COST', text: ({ usage }) => (usage === null ? '-' : formatCost(usage.costUsd)) },
+    { header: 'BUDGET', text: ({ usage, budget }) => formatBudget(usage, budget.run) ?? '-' },
+  ];
+}
+
 /** That the watchdog fired is told also where the run had ended otherwise before it was stopped. */
 function outcomeText(run: RunView): string {
   const outcome = run.outcome ?? (run.startedAt === null ? 'not started' : 'running');
   return run.watchdogFired && outcome !== 'watchdog' ? `${outcome} (watchdog)` : outcome;
 }
 
-function reportText({ done, reason }: RunView): string {
-  return oneLine(done === null ? (reason ?? '-') : `${done.status}: ${done.summary}`);
+function reportText({ done, reason, message }: RunView): string {
+  return oneLine(done === null ? (reason ?? message ?? '-') : `${done.status}: ${done.summary}`);
 }
 
-function outcomeColour({ outcome, exitCode }: RunView): (text: string) => string {
+function outcomeColour({ outcome, exitCode, failed }: RunView): (text: string) => string {
   switch (outcome) {
     case 'done':
       return colours.green;
@@ -169,7 +218,7 @@ function outcomeColour({ outcome, exitCode }: RunView): (text: string) => string
     case 'cancelled':
       return colours.dim;
     case 'exited':
-      return exitCode === 0 ? String : colours.red;
+      return exitCode === 0 && !failed ? String : colours.red;
     case 'watchdog':
     case 'deadline':
     case 'budget':

@@ -4,7 +4,7 @@ import type { IssueView } from '../api/views/issue.ts';
 import type { ApiClient } from './api-client.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { connect } from './connect.ts';
-import { elapsedSince } from './elapsed.ts';
+import { elapsedSince, formatTimeAhead } from './elapsed.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { formatPairs, formatTable, type Column } from './table.ts';
 import { colourPhase, colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
@@ -124,8 +124,11 @@ function columns(now: number): Column<IssueView>[] {
     { header: 'AGENT', text: (issue) => issue.agent, shrink: { least: 8, keep: 'start' } },
     {
       header: 'PHASE',
-      text: (issue) => issue.phase,
+      text: ({ phase, parkedUntil }) =>
+        parkedUntil === null ? phase : `${phase} until ${formatTimeAhead(parkedUntil, now)}`,
       colour: (issue, text) => colourPhase(issue.phase, text),
+      // Enough for the longest phase.
+      shrink: { least: 10, keep: 'start' },
     },
     { header: 'SINCE', text: (issue) => elapsedSince(issue.since, now) },
     {

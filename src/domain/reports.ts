@@ -1,5 +1,7 @@
 import type { DoneStatus, Outcome } from './run.ts';
 import { fence } from './prompts.ts';
+import type { Budget } from './usage.ts';
+import { utcTime } from './utc-time.ts';
 
 /** The comments the orchestrator itself posts. Each says what happened, what happens next, and how to look. */
 
@@ -9,6 +11,12 @@ export interface RunReport {
   readonly exitCode: number | undefined;
   readonly reason: string | undefined;
   readonly done: { readonly status: DoneStatus; readonly summary: string } | undefined;
+  /** The agent's program reported that it failed. */
+  readonly failed: boolean;
+  readonly runBudget: Budget;
+  readonly issueBudget: Budget;
+  /** Epoch milliseconds at which the issue goes on by itself. */
+  readonly parkedUntil: number | undefined;
   readonly pullRequest: number | undefined;
   /** Where a person can look: a link, or a command. */
   readonly look: string;
@@ -22,7 +30,11 @@ export function runReport(report: RunReport): string {
     report.done === undefined || report.done.summary.trim() === ''
       ? ''
       : `The agent's own summary:\n\n${fence(report.done.summary)}`,
-    `The bottle is frozen with everything in it. A comment here starts another run in it${report.pullRequest === undefined ? '' : '; closing the pull request destroys it'}.`,
+    [
+      'The bottle is frozen with everything in it.',
+      whatStartsAnotherRun(report),
+      ...(report.pullRequest === undefined ? [] : ['Closing the pull request destroys it.']),
+    ].join(' '),
     report.look,
   ]);
 }
@@ -66,7 +78,9 @@ function headline(report: RunReport): string {
       }
       break;
     case 'exited':
-      return `the agent exited${report.exitCode === undefined ? '' : ` with code ${report.exitCode}`} without saying that it was done.`;
+      return report.failed
+        ? "the agent's program failed."
+        : `the agent exited${report.exitCode === undefined ? '' : ` with code ${report.exitCode}`} without saying that it was done.`;
     case 'watchdog':
       return 'the agent was silent for too long and was stopped.';
     case 'deadline':
@@ -74,13 +88,50 @@ function headline(report: RunReport): string {
     case 'lost':
       return 'the run was lost.';
     case 'budget':
-      return 'the budget is used up.';
+      return `the budget is used up${budgetsInWords(report)}.`;
     case 'parked':
-      return 'parked until the limit of the model provider resets.';
+      return "the model provider's limit is reached.";
     case 'cancelled':
       return 'cancelled.';
   }
   return report.outcome;
+}
+
+/** What starts the next run, and what a person should do before. */
+function whatStartsAnotherRun({ outcome, parkedUntil }: RunReport): string {
+  if (parkedUntil !== undefined) {
+    return `It goes on by itself at ${utcTime(parkedUntil)}, when the limit has been reset; comments until then are kept for that run. \`orchestrator resume\` does not wait.`;
+  }
+  switch (outcome) {
+    case 'budget':
+      return "Raise the budget in the agent's manifest if it is to go on; then a comment here, or `orchestrator resume`, starts another run in it.";
+    case 'parked':
+      return 'When the limit is reset is not known: a comment here, or `orchestrator resume`, starts another run in it.';
+    case 'done':
+    case 'exited':
+    case 'watchdog':
+    case 'deadline':
+    case 'lost':
+    case 'cancelled':
+      return 'A comment here starts another run in it.';
+  }
+}
+
+function budgetsInWords({ runBudget, issueBudget }: RunReport): string {
+  const known = [
+    ['a run', budgetInWords(runBudget)],
+    ['the issue', budgetInWords(issueBudget)],
+  ].filter(([, words]) => words !== '');
+  return known.length === 0
+    ? ''
+    : ` (${known.map(([whose, words]) => `${whose} has ${words}`).join(', ')})`;
+}
+
+function budgetInWords({ usd, tokens }: Budget): string {
+  return [
+    ...(usd === undefined ? [] : [`$${usd}`]),
+    ...(tokens === undefined ? [] : [`${tokens} tokens`]),
+  ].join(' and ');
 }
 
 function paragraphs(parts: readonly string[]): string {

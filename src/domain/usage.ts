@@ -38,7 +38,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
 }
 
 /** All tokens, whatever they cost. */
-export function totalTokens(usage: Usage): number {
+export function totalTokens(usage: Omit<Usage, 'costUsd'>): number {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
 }
 

@@ -147,6 +147,8 @@ function learn(known: KnownSoFar, entry: JournalEntry): void {
       break;
     case 'pull-request':
     case 'comment':
+    case 'session':
+    case 'usage':
       break;
   }
 }

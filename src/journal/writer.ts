@@ -30,16 +30,18 @@ export async function claimJournal(
     await file.datasync();
     // A link appears with its whole content and fails where a journal is: an exclusive creation that cannot be torn.
     await link(claim, path);
-    await syncDirectory(dirname(path));
-    await writeReserve(path);
-    return new JournalWriter(path, file, bytesWritten);
+    return new JournalWriter(path, file, bytesWritten, settleClaim(path, claim));
   } catch (error) {
     await file.close();
+    await rm(claim, { force: true });
     if (isCode(error, 'EEXIST')) return undefined;
     throw error;
-  } finally {
-    await rm(claim, { force: true });
   }
+}
+
+/** The claim holds already; this makes it hold through the machine's death, and sees to it that it can be sealed. */
+async function settleClaim(path: string, claim: string): Promise<void> {
+  await Promise.all([syncDirectory(dirname(path)), writeReserve(path), rm(claim, { force: true })]);
 }
 
 /**
@@ -71,8 +73,13 @@ export class JournalWriter {
   #draining = false;
   #drained = Promise.resolve();
   #sealing = false;
+  /** Durable is only what is in a claim that is. */
+  readonly #settled: Promise<void>;
 
-  constructor(path: string, file: FileHandle, goodBytes: number) {
+  constructor(path: string, file: FileHandle, goodBytes: number, settled = Promise.resolve()) {
+    this.#settled = settled;
+    // Whoever appends or closes hears of it.
+    settled.catch(() => {});
     this.#path = path;
     this.#file = file;
     this.#goodBytes = goodBytes;
@@ -108,6 +115,7 @@ export class JournalWriter {
   /** Closes the file when everything is written. */
   async close(): Promise<void> {
     await this.#drained;
+    await this.#settled;
     await this.#file.close();
     await rm(reservePath(this.#path), { force: true });
   }
@@ -139,7 +147,10 @@ export class JournalWriter {
           const position = this.#goodBytes + written;
           written += (await this.#file.write(bytes, written, undefined, position)).bytesWritten;
         }
-        if (durable) await this.#file.datasync();
+        if (durable) {
+          await this.#settled;
+          await this.#file.datasync();
+        }
         this.#goodBytes += bytes.length;
         return;
       } catch (error) {

@@ -99,6 +99,16 @@ export function commentStore(db: Kysely<Schema>): CommentStore {
       return rows.toSorted(byAge);
     },
 
+    async takenBefore(slug, run) {
+      const rows = await db
+        .selectFrom('comments')
+        .select(recordColumns)
+        .where('read_by_slug', '=', slug)
+        .where('read_by_run', '<', run)
+        .execute();
+      return rows.toSorted(byAge);
+    },
+
     async giveBack(slug, run) {
       await db
         .updateTable('comments')

@@ -31,6 +31,7 @@ export function issueStore(db: Kysely<Schema>): IssueStore {
         outcome: null,
         run: 0,
         attention: null,
+        parked_until: null,
       };
       await db.transaction().execute(async (transaction) => {
         await transaction
@@ -61,6 +62,7 @@ export function issueStore(db: Kysely<Schema>): IssueStore {
           outcome: change.outcome,
           run: change.run,
           attention: change.attention,
+          parked_until: change.parkedUntil,
           ...(prMerged !== undefined && { pr_merged: prMerged ? 1 : 0 }),
           ...(phase !== undefined && {
             phase,
@@ -182,5 +184,6 @@ function toRecord(row: Selectable<Schema['forge_state']>): IssueRecord {
     run: row.run,
     lastSequence: row.last_sequence,
     attention: row.attention ?? undefined,
+    parkedUntil: row.parked_until ?? undefined,
   };
 }

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
+import { addUsage, noUsage, type Budget, type Usage } from '../domain/usage.ts';
 import { issueKey, toIssueRef } from './issues.ts';
 import type { Flag, Schema } from './schema.ts';
 import type { RunRecord, RunStore } from './store.ts';
@@ -28,6 +29,12 @@ export function runStore(db: Kysely<Schema>): RunStore {
         done_status: null,
         done_summary: null,
         watchdog_fired: 0 as const,
+        provider: run.provider,
+        model: run.model ?? null,
+        run_budget: JSON.stringify(run.runBudget),
+        issue_budget: JSON.stringify(run.issueBudget),
+        manifest_digest: run.manifestDigest ?? null,
+        failed: 0 as const,
       };
       await db
         .insertInto('runs')
@@ -64,6 +71,12 @@ export function runStore(db: Kysely<Schema>): RunStore {
           done_status: row.fn.coalesce('done_status', row.val(end.done?.status ?? null)),
           done_summary: row.fn.coalesce('done_summary', row.val(end.done?.summary ?? null)),
           watchdog_fired: sql<Flag>`${end.outcome === 'watchdog' ? 1 : 0}`,
+          turns: end.turns ?? null,
+          message: end.message ?? null,
+          failed: sql<Flag>`${end.failed === true ? 1 : 0}`,
+          parked_until: end.parkedUntil ?? null,
+          // Who seals the journal of a dead supervisor knows no more than what was relayed.
+          ...(end.usage === undefined ? {} : usageColumns(end.usage)),
         }))
         .where('slug', '=', slug)
         .where('run', '=', run)
@@ -79,6 +92,46 @@ export function runStore(db: Kysely<Schema>): RunStore {
         .where('run', '=', run)
         .where('done_status', 'is', null)
         .execute();
+    },
+
+    async session(slug, run, id) {
+      await db
+        .updateTable('runs')
+        .set({ session: id })
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .execute();
+    },
+
+    async usage(slug, run, usage) {
+      await db
+        .updateTable('runs')
+        .set(usageColumns(usage))
+        .where('slug', '=', slug)
+        .where('run', '=', run)
+        .where('ended_at', 'is', null)
+        .execute();
+    },
+
+    async sessionOf(slug) {
+      return await db
+        .selectFrom('runs')
+        .select(['session', 'provider'])
+        .where('slug', '=', slug)
+        .where('session', 'is not', null)
+        .$narrowType<{ session: string }>()
+        .orderBy('run', 'desc')
+        .executeTakeFirst();
+    },
+
+    async spentBy(slug, beforeRun) {
+      const rows = await db
+        .selectFrom('runs')
+        .select(usageColumnNames)
+        .where('slug', '=', slug)
+        .where('run', '<', beforeRun)
+        .execute();
+      return rows.map((row) => toUsage(row) ?? noUsage).reduce(addUsage, noUsage);
     },
 
     async read(slug, run) {
@@ -114,6 +167,15 @@ export function runStore(db: Kysely<Schema>): RunStore {
   };
 }
 
+const usageColumnNames = [
+  'requests',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'cost_usd',
+] as const satisfies readonly (keyof Schema['runs'])[];
+
 /** All but the prompt, which may be long. */
 const recordColumns = [
   'slug',
@@ -139,6 +201,17 @@ const recordColumns = [
   'done_status',
   'done_summary',
   'watchdog_fired',
+  'provider',
+  'model',
+  'session',
+  ...usageColumnNames,
+  'turns',
+  'message',
+  'failed',
+  'parked_until',
+  'run_budget',
+  'issue_budget',
+  'manifest_digest',
 ] as const satisfies readonly (keyof Schema['runs'])[];
 
 function toRecord(
@@ -164,5 +237,42 @@ function toRecord(
     doneStatus: row.done_status ?? undefined,
     doneSummary: row.done_summary ?? undefined,
     watchdogFired: row.watchdog_fired === 1,
+    provider: row.provider,
+    model: row.model ?? undefined,
+    session: row.session ?? undefined,
+    usage: toUsage(row),
+    turns: row.turns ?? undefined,
+    message: row.message ?? undefined,
+    failed: row.failed === 1,
+    parkedUntil: row.parked_until ?? undefined,
+    runBudget: JSON.parse(row.run_budget) as Budget,
+    issueBudget: JSON.parse(row.issue_budget) as Budget,
+    manifestDigest: row.manifest_digest ?? undefined,
   };
+}
+
+function usageColumns(usage: Usage) {
+  return {
+    requests: usage.requests,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cache_read_tokens: usage.cacheReadTokens,
+    cache_write_tokens: usage.cacheWriteTokens,
+    cost_usd: usage.costUsd ?? null,
+  };
+}
+
+function toUsage(
+  row: Pick<Selectable<Schema['runs']>, (typeof usageColumnNames)[number]>,
+): Usage | undefined {
+  return row.requests === null
+    ? undefined
+    : {
+        requests: row.requests,
+        inputTokens: row.input_tokens ?? 0,
+        outputTokens: row.output_tokens ?? 0,
+        cacheReadTokens: row.cache_read_tokens ?? 0,
+        cacheWriteTokens: row.cache_write_tokens ?? 0,
+        ...(row.cost_usd === null ? {} : { costUsd: row.cost_usd }),
+      };
 }

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind } from '../domain/issue.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
@@ -74,6 +75,7 @@ interface ForgeStateTable extends IssueKey {
   readonly run: number;
   readonly last_sequence: Generated<number>;
   readonly attention: string | null;
+  readonly parked_until: number | null;
 }
 
 interface CommentsTable {
@@ -112,6 +114,22 @@ interface RunsTable extends IssueKey {
   readonly done_status: DoneStatus | null;
   readonly done_summary: string | null;
   readonly watchdog_fired: Flag;
+  readonly provider: ProviderName;
+  readonly model: string | null;
+  readonly session: string | null;
+  readonly requests: number | null;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cache_read_tokens: number | null;
+  readonly cache_write_tokens: number | null;
+  readonly cost_usd: number | null;
+  readonly turns: number | null;
+  readonly message: string | null;
+  readonly failed: Flag;
+  readonly parked_until: number | null;
+  readonly run_budget: string;
+  readonly issue_budget: string;
+  readonly manifest_digest: string | null;
 }
 
 interface OperationsTable {

@@ -1,8 +1,10 @@
 import type { CommentVerdict } from '../domain/comment-verdict.ts';
+import type { ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
+import type { Budget, Usage } from '../domain/usage.ts';
 
 /**
  * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log. One SQLite file,
@@ -136,6 +138,8 @@ export interface IssueChange {
   readonly lastSequence?: number;
   /** What a person should know or do, e.g. why a launch failed; null clears it. */
   readonly attention?: string | null;
+  /** When it goes on by itself; null when it does not. */
+  readonly parkedUntil?: number | null;
 }
 
 export interface IssueRecord extends NewLife {
@@ -150,6 +154,7 @@ export interface IssueRecord extends NewLife {
   /** Highest sequence number its workflow has handled. */
   readonly lastSequence: number;
   readonly attention: string | undefined;
+  readonly parkedUntil: number | undefined;
 }
 
 /** Which comments count, and which run has read them. Texts stay on the forge until a prompt quotes them. */
@@ -167,6 +172,8 @@ export interface CommentStore {
   takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
   /** What `takeUnread` has marked for this run. */
   takenBy(slug: string, run: number): Promise<readonly CommentRecord[]>;
+  /** What the runs of a life before this one have taken, oldest first. */
+  takenBefore(slug: string, run: number): Promise<readonly CommentRecord[]>;
   /** Gives back what a run took that never began. */
   giveBack(slug: string, run: number): Promise<void>;
 }
@@ -199,6 +206,16 @@ export interface RunStore {
   /** The first end stays. */
   ended(slug: string, run: number, end: RunEnd): Promise<void>;
   done(slug: string, run: number, status: DoneStatus, summary: string): Promise<void>;
+  /** The conversation of this run; the latest call wins. */
+  session(slug: string, run: number, id: string): Promise<void>;
+  /** What the whole run has used until now. After its end nothing changes. */
+  usage(slug: string, run: number, usage: Usage): Promise<void>;
+  /** The newest conversation of a life, and whose it is. */
+  sessionOf(
+    slug: string,
+  ): Promise<{ readonly session: string; readonly provider: ProviderName } | undefined>;
+  /** What the runs of a life before this one have used together. */
+  spentBy(slug: string, beforeRun: number): Promise<Usage>;
   read(slug: string, run: number): Promise<RunRecord | undefined>;
   ofIssue(issue: IssueRef): Promise<readonly RunRecord[]>;
   prompt(slug: string, run: number): Promise<string | undefined>;
@@ -217,6 +234,14 @@ export interface NewRun {
   /** SHA-256 (hex) of the prompt. */
   readonly promptDigest: string;
   readonly cause: string;
+  readonly provider: ProviderName;
+  /** As the manifest names it; undefined: the provider's own choice. */
+  readonly model: string | undefined;
+  /** As the manifests gave them at the launch. */
+  readonly runBudget: Budget;
+  readonly issueBudget: Budget;
+  /** SHA-256 (hex) of the manifests; undefined for a run of an orchestrator that did not record it. */
+  readonly manifestDigest: string | undefined;
 }
 
 export interface RunRecord extends Omit<NewRun, 'prompt'> {
@@ -229,6 +254,15 @@ export interface RunRecord extends Omit<NewRun, 'prompt'> {
   readonly doneStatus: DoneStatus | undefined;
   readonly doneSummary: string | undefined;
   readonly watchdogFired: boolean;
+  readonly session: string | undefined;
+  /** Undefined when the run has no model. */
+  readonly usage: Usage | undefined;
+  readonly turns: number | undefined;
+  /** The last thing that the agent said. */
+  readonly message: string | undefined;
+  /** The agent's program reported that it failed. */
+  readonly failed: boolean;
+  readonly parkedUntil: number | undefined;
 }
 
 /** The op log as relayed from the journals. */

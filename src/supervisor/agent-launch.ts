@@ -1,6 +1,9 @@
 import type { Server } from 'node:net';
 import type { RunningSandbox } from '../bottles/backend.ts';
+import type { LaunchRequest } from '../bottles/host.ts';
 import type { CloneOrder, SupervisorMessage } from '../bottles/launch-protocol.ts';
+
+import { agentEnvironment } from './agent-environment.ts';
 
 /** The agent was not started. */
 export class LaunchFailure extends Error {
@@ -15,11 +18,9 @@ export class LaunchFailure extends Error {
 export interface AgentLaunch {
   readonly sandbox: Pick<RunningSandbox, 'launcher' | 'exited'>;
   /** Resolves when the mirror is up to date, so that the bottle can clone from it. */
-  readonly go: Promise<void>;
-  /** Asked after `go`; undefined when the working copy is there already. */
-  clone(): Promise<CloneOrder | undefined>;
-  readonly argv: readonly [string, ...string[]];
-  readonly environment: Readonly<Record<string, string>>;
+  readonly request: Promise<LaunchRequest>;
+  /** Asked after that; undefined when the working copy is there already. */
+  clone(request: LaunchRequest): Promise<CloneOrder | undefined>;
   /** @param listener the door's, when it is the supervisor's to serve */
   onListening(listener: Server | undefined): void;
   /** Called when nothing but the agent's start is left to do; the agent is executed only when it resolves. */
@@ -58,11 +59,12 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
     });
   };
   const step = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, failed.promise]);
-  const order = launch.go.then(() => launch.clone());
+  const order = launch.request.then((request) => launch.clone(request));
   await step(Promise.all([listening.promise, order]));
   tell({ type: 'setup', clone: await order });
   await step(ready.promise);
   await step(launch.beforeStart());
-  tell({ type: 'execute', argv: launch.argv, environment: launch.environment });
+  const request = await launch.request;
+  tell({ type: 'execute', argv: request.argv, environment: agentEnvironment(request) });
   await step(launcher.closed);
 }

@@ -59,8 +59,7 @@ class ContainerLauncher {
       if (order !== undefined) await clone(order);
       this.#report({ type: 'ready' });
     } catch (error) {
-      const { stderr, message } = error as Error & { stderr?: string };
-      this.#report({ type: 'clone-failed', reason: stderr?.trim() || message });
+      this.#report({ type: 'clone-failed', reason: (error as Error).message });
     }
   }
 

@@ -14,6 +14,8 @@ export type DoorHandler = (request: IncomingMessage, response: ServerResponse) =
  * address inside.
  */
 export interface Door {
+  /** Until then everything is answered with 404. @param routes handlers by the beginning of the path */
+  serve(routes: ReadonlyMap<string, DoorHandler>): void;
   /** Serves a listener that the launcher made inside. */
   adopt(listener: NetServer): void;
   /** True when the socket that the bottle sees is there and answers. */
@@ -21,11 +23,8 @@ export interface Door {
   close(): void;
 }
 
-/** @param routes handlers by the beginning of the path */
-export async function openDoor(
-  socketPath: string,
-  routes: ReadonlyMap<string, DoorHandler>,
-): Promise<Door> {
+export async function openDoor(socketPath: string): Promise<Door> {
+  let routes: ReadonlyMap<string, DoorHandler> = new Map();
   const server = createServer((incoming, response) => {
     const path = incoming.url ?? '';
     if (path === pingPath) {
@@ -55,6 +54,9 @@ export async function openDoor(
   chmodSync(socketPath, 0o666);
   const adopted = new Set<NetServer>();
   return {
+    serve(next) {
+      routes = next;
+    },
     adopt(listener) {
       adopted.add(listener);
       listener.on('connection', (socket) => {

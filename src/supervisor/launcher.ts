@@ -26,8 +26,7 @@ async function setUp(order: CloneOrder | undefined): Promise<void> {
     if (order !== undefined) await clone(order);
     report({ type: 'ready' });
   } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
-    report({ type: 'clone-failed', reason: stderr?.trim() || message });
+    report({ type: 'clone-failed', reason: (error as Error).message });
   }
 }
 

@@ -1,10 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { createBackend } from '../bottles/registry.ts';
 import { readLaunchFile } from '../bottles/launch-file.ts';
 import { createForge } from '../forges/registry.ts';
 import { supervise } from './supervise.ts';
 
-/** The supervisor program: `node supervisor.cjs <launch file>`. Owns one run of one bottle, and ends with it. */
-async function main(launchFile: string): Promise<void> {
+/**
+ * The supervisor program. Waits on its stdin for the path of a launch file; then it owns that run of one bottle, and ends
+ * with it. Nobody has a run for it any more: it ends at once.
+ */
+async function main(): Promise<void> {
+  const launchFile = readFileSync(0, 'utf8');
+  if (launchFile === '') return;
   // It outlives whoever started it, and the terminal it was started from.
   process.on('SIGHUP', () => {});
   process.on('SIGINT', () => {});
@@ -12,14 +18,15 @@ async function main(launchFile: string): Promise<void> {
   process.once('SIGTERM', () => terminated.abort());
 
   const file = readLaunchFile(launchFile);
-  const { repository, backend } = file.request;
+  // For whoever looks at the machine's processes.
+  process.title = `${process.argv[1]} ${file.sandbox.slug}/${file.sandbox.run}`;
   await supervise(file, {
-    backend: createBackend(backend),
-    createForge: ({ apiUrl, token }) =>
+    backend: createBackend(file.sandbox.backend),
+    createForge: ({ repository }, { apiUrl, token }) =>
       createForge('gitea', { apiUrl, token, host: repository.forgeHost }),
     terminated: terminated.signal,
   });
   process.exit();
 }
 
-void main(process.argv[2] ?? '');
+void main();

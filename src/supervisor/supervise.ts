@@ -14,8 +14,8 @@ import {
   type RunPaths,
   runPaths,
 } from '../bottles/directory.ts';
-import type { ForgeCredentials } from '../bottles/host.ts';
-import type { LaunchFile } from '../bottles/launch-file.ts';
+import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
+import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { Done, RunEnd } from '../domain/run.ts';
@@ -23,14 +23,14 @@ import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
 import { OutputLog } from '../journal/output-log.ts';
 import { claimJournal, type JournalWriter } from '../journal/writer.ts';
-import { agentEnvironment, cloneOrder } from './agent-environment.ts';
+import { cloneOrder } from './agent-environment.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
 import { Checkin } from './checkin.ts';
+import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
 import { type EndCause, Ending } from './ending.ts';
-import { createGitGate, type GitGate, repositoryPath } from './git-gate/git-gate.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
-import { createSidecar, rpcPath, type Sidecar } from './sidecar/sidecar.ts';
+import { createServices, type Services } from './services.ts';
 import { keepVigil } from './vigil.ts';
 
 /** Longer than any request to the forge may take. */
@@ -43,7 +43,7 @@ const drainMs = 2_000;
 /** What a supervisor is made with. */
 export interface SuperviseParts {
   readonly backend: BottleBackend;
-  readonly createForge: (credentials: ForgeCredentials) => Forge;
+  readonly createForge: (request: LaunchRequest, credentials: ForgeCredentials) => Forge;
   /** Aborts when the process is asked to end. */
   readonly terminated: AbortSignal;
 }
@@ -54,13 +54,13 @@ export interface SuperviseParts {
  */
 export async function supervise(file: LaunchFile, parts: SuperviseParts): Promise<void> {
   const nonce = randomUUID();
-  const paths = bottlePaths(file.dataDirectory, file.request.slug);
-  const journal = await claimJournal(runPaths(paths.runs, file.request.run).journal, {
+  const paths = bottlePaths(file.dataDirectory, file.sandbox.slug);
+  const journal = await claimJournal(runPaths(paths.runs, file.sandbox.run).journal, {
     type: 'claimed',
     version: journalVersion,
     at: Date.now(),
-    slug: file.request.slug,
-    run: file.request.run,
+    slug: file.sandbox.slug,
+    run: file.sandbox.run,
     supervisor: ownIdentity(nonce),
   });
   if (journal === undefined) return;
@@ -84,22 +84,22 @@ class Supervisor {
   readonly #parts: SuperviseParts;
   readonly #journal: JournalWriter;
   readonly #operations: OwnedOperationLog;
-  readonly #sidecar: Sidecar;
-  readonly #gate: GitGate;
   readonly #checkin: Checkin;
   readonly #ending = new Ending();
-  readonly #go = Promise.withResolvers<void>();
+  readonly #go = Promise.withResolvers<LaunchRequest>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
+  #services: Services | undefined;
+  #credentials: ForgeCredentials | undefined;
   #done: Done | undefined;
+  #deadlineMs = Infinity;
   /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
   #begunAt: number | undefined;
 
   constructor(file: LaunchFile, paths: BottlePaths, parts: SuperviseParts, journal: JournalWriter) {
-    const { request } = file;
     this.#file = file;
     this.#paths = paths;
-    this.#run = runPaths(paths.runs, request.run);
+    this.#run = runPaths(paths.runs, file.sandbox.run);
     this.#parts = parts;
     this.#journal = journal;
     this.#operations = createOperationLog(journal);
@@ -107,40 +107,14 @@ class Supervisor {
       this.#run.checkin,
       async () => (await this.#door?.answers()) ?? false,
     );
-    const onCall = (): void => this.#checkin.onCall();
-    this.#sidecar = createSidecar({
-      launch: request,
-      operations: this.#operations,
-      onDone: (done) => this.#onDone(done),
-      onPullRequest: (number) =>
-        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
-      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
-      onCall,
-    });
-    this.#gate = createGitGate({
-      mirror: mirrorPath(file.dataDirectory, request.repository.id),
-      hooks: join(file.runtimeDirectory, 'git-hooks'),
-      upstream: request.repository.cloneUrl,
-      branch: request.branch,
-      environment: systemEnvironment,
-      operations: this.#operations,
-      isDone: () => this.#done !== undefined,
-      onCall,
-    });
     // Whoever waits hears of it; when nobody waits any more it means nothing.
     this.#abandoned.promise.catch(() => {});
   }
 
   /** Resolves when the journal is sealed, or the claim given up. */
   async live(nonce: string): Promise<void> {
-    const { sockets, timing, request } = this.#file;
-    const door = await openDoor(
-      sockets.sidecar,
-      new Map([
-        [repositoryPath, (incoming, response) => void this.#gate.handle(incoming, response)],
-        [rpcPath, (incoming, response) => void this.#sidecar.handle(incoming, response)],
-      ]),
-    );
+    const { sockets, timing } = this.#file;
+    const door = await openDoor(sockets.sidecar);
     this.#door = door;
     const output = new OutputLog(this.#run.output);
     const sandbox = this.#spawn(output);
@@ -148,7 +122,7 @@ class Supervisor {
     using _vigil = keepVigil({
       timing,
       directory: this.#paths.root,
-      deadlineMs: request.deadlineMs,
+      deadlineMs: () => this.#deadlineMs,
       isAttached: () => control.hasAttached,
       begunAt: () => this.#begunAt,
       onForsaken: () => this.#abandon('no orchestrator said go'),
@@ -175,7 +149,7 @@ class Supervisor {
       socketDirectory: this.#file.sockets.mounted,
       runtimeDirectory: this.#file.runtimeDirectory,
       promptFile: this.#run.prompt,
-      limits: this.#file.request.limits,
+      limits: this.#file.sandbox.limits,
     });
     let uncollected = 0;
     for (const stream of [sandbox.stdout, sandbox.stderr]) {
@@ -195,28 +169,51 @@ class Supervisor {
   #openControl(nonce: string): Promise<ControlServer> {
     return ControlServer.listen(this.#file.sockets.control, nonce, {
       attach: (credentials) => {
-        this.#sidecar.setForge(this.#parts.createForge(credentials));
-        this.#gate.setCredentials(credentials);
+        this.#credentials = credentials;
+        this.#services?.setCredentials(credentials);
       },
-      go: () => this.#go.resolve(),
+      go: () => this.#onGo(),
       abandon: (reason, retryable) => this.#abandoned.reject(new LaunchFailure(reason, retryable)),
       stop: (outcome) => this.#ending.request({ outcome }),
     });
   }
 
+  /** What the run is about is known now. */
+  #onGo(): void {
+    if (this.#services !== undefined) return;
+    const request = readRequestFile(this.#run.request);
+    const journal = this.#journal;
+    this.#deadlineMs = request.deadlineMs;
+    this.#services = createServices({
+      file: this.#file,
+      request,
+      createForge: this.#parts.createForge,
+      operations: this.#operations,
+      isDone: () => this.#done !== undefined,
+      onDone: (done) => this.#onDone(done),
+      onPullRequest: (number) =>
+        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
+      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
+      onCall: () => this.#checkin.onCall(),
+    });
+    if (this.#credentials !== undefined) this.#services.setCredentials(this.#credentials);
+    this.#door?.serve(this.#services.routes);
+    this.#go.resolve(request);
+  }
+
   /** Resolves when the agent runs or the run is to end; with a failure, when the claim is to be given up. */
   async #launch(sandbox: RunningSandbox, door: Door): Promise<LaunchFailure | undefined> {
-    const { request } = this.#file;
     const clonedMark = join(this.#paths.root, 'cloned');
+    const isCloned = existsSync(clonedMark);
+    using cloneDoor = isCloned ? undefined : await this.#openCloneDoor();
     const launched = launchAgent({
       sandbox,
-      go: this.#go.promise,
-      clone: async () =>
-        existsSync(clonedMark) ? undefined : cloneOrder(request, await this.#branchExists()),
-      argv: request.argv,
-      environment: agentEnvironment(request),
+      request: this.#go.promise,
+      clone: async (request) =>
+        isCloned ? undefined : cloneOrder(request, await this.#branchExists()),
       onListening: (listener) => listener !== undefined && door.adopt(listener),
       beforeStart: async () => {
+        cloneDoor?.[Symbol.dispose]();
         await writeFile(clonedMark, '');
         this.#goOnOnlyIfWanted();
         this.#begunAt = Date.now();
@@ -239,10 +236,17 @@ class Supervisor {
     }
   }
 
+  get #mirror(): string {
+    return mirrorPath(this.#file.dataDirectory, this.#file.sandbox.repository.id);
+  }
+
+  #openCloneDoor(): Promise<Disposable> {
+    return openCloneDoor(this.#file.sockets.clone, this.#mirror, systemEnvironment);
+  }
+
   async #branchExists(): Promise<boolean> {
-    const { repository, branch } = this.#file.request;
-    const mirror = mirrorPath(this.#file.dataDirectory, repository.id);
-    const args = ['-C', mirror, 'show-ref', '--verify', '--quiet', `refs/heads/${branch}`];
+    const { branch } = this.#file.sandbox;
+    const args = ['-C', this.#mirror, 'show-ref', '--verify', '--quiet', `refs/heads/${branch}`];
     const git = spawn('git', args, { env: systemEnvironment, stdio: 'ignore' });
     const [code] = (await once(git, 'exit')) as [number | null];
     return code === 0;

@@ -10,7 +10,8 @@ export interface Vigil {
   readonly timing: SupervisorTiming;
   /** A directory on the disk that may fill up. */
   readonly directory: string;
-  readonly deadlineMs: number;
+  /** Asked only when the agent has begun. */
+  deadlineMs(): number;
   isAttached(): boolean;
   /** Epoch milliseconds; undefined while the agent has not begun. */
   begunAt(): number | undefined;
@@ -33,7 +34,7 @@ export function keepVigil(vigil: Vigil): Disposable {
       if (now - attachedAt > vigil.timing.awaitGo) vigil.onForsaken();
     } else {
       // Whoever was attached until now may have extended the deadline: the grace begins when nobody is any more.
-      const alone = Math.max(attachedAt, begunAt + vigil.deadlineMs);
+      const alone = Math.max(attachedAt, begunAt + vigil.deadlineMs());
       if (now - alone > vigil.timing.afterDeadline) vigil.onOverdue();
     }
     // A disk that does not say how full it is counts as not full: that is no reason to end a run.

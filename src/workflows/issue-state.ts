@@ -1,6 +1,7 @@
 import type { BackendName } from '../domain/bottle.ts';
 import type { IssueRef, Issue } from '../domain/issue.ts';
 import type { Outcome, Phase, RunEnd, StopReason } from '../domain/run.ts';
+import { utcTime } from '../domain/utc-time.ts';
 import type { CommentEvent, IssueEvent, PullRequestEvent, SignalDone } from './messages.ts';
 
 /**
@@ -87,6 +88,10 @@ export interface LastEnd {
   readonly askedFor: boolean;
   readonly exitCode: number | undefined;
   readonly doneStatus: string | undefined;
+  /** The agent's program reported that it failed. */
+  readonly failed?: boolean;
+  /** Epoch milliseconds at which the issue goes on by itself; absent when it does not. */
+  readonly parkedUntil?: number;
 }
 
 export interface UnreadComment {
@@ -245,9 +250,9 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
     case 'ended':
       return onEnded(state, event.end, event.pullRequest, now);
     case 'frozen':
-      return enter(state, 'frozen', now, 'frozen');
+      return onFrozen(state, now);
     case 'resuming': {
-      const runCause = resumeCause(state);
+      const runCause = causeOfNextRun(state);
       return enter(
         { ...state, resume: undefined, runCause },
         state.everRan ? 'resuming' : 'queued',
@@ -304,6 +309,11 @@ export function mustEnd(state: IssueState): boolean {
   return state.stop !== undefined || state.destroy !== undefined || state.held;
 }
 
+/** Epoch milliseconds at which a parked issue goes on by itself; undefined in every other phase. */
+export function parkedUntil(state: IssueState): number | undefined {
+  return state.phase === 'parked' ? state.lastEnd?.parkedUntil : undefined;
+}
+
 /** Why a command makes no sense now, or undefined when it does. */
 export function refusal(state: IssueState, command: CommandName | 'extend'): string | undefined {
   const { phase } = state;
@@ -324,7 +334,7 @@ export function refusal(state: IssueState, command: CommandName | 'extend'): str
       if (command === 'retry' && state.life === undefined) {
         return undefined;
       }
-      if (phase !== 'frozen' && phase !== 'failed' && phase !== 'parked') {
+      if (!isIdle(phase)) {
         return `there is nothing to ${command}: the issue is ${phase}`;
       }
       return state.held
@@ -340,7 +350,7 @@ export function needsReport(state: IssueState): boolean {
     return false;
   }
   if (end.outcome === 'exited') {
-    return end.exitCode !== 0 || state.pullRequest === undefined;
+    return end.exitCode !== 0 || end.failed === true || state.pullRequest === undefined;
   }
   return !(
     end.outcome === 'done' &&
@@ -350,6 +360,10 @@ export function needsReport(state: IssueState): boolean {
 }
 
 const timelineLimit = 200;
+/** Clocks differ: who asks in the very moment of the reset may be refused once more. */
+const resetSlackMs = 3_000;
+/** No provider's limit lasts longer than a month; what claims to is a mistake, and is not waited for. */
+const longestParkMs = 31 * 86_400_000;
 
 function nextIdleStep(state: IssueState, debounceMs: number): Step {
   if (state.destroy !== undefined || (state.held && !state.everRan)) {
@@ -363,6 +377,11 @@ function nextIdleStep(state: IssueState, debounceMs: number): Step {
   }
   if (state.resume !== undefined) {
     return { do: 'resume' };
+  }
+  const reset = parkedUntil(state);
+  if (reset !== undefined) {
+    // Comments wait too: a run before the reset would meet the limit again.
+    return { do: 'wait', until: reset + resetSlackMs };
   }
   if (state.unreadSince === undefined) {
     return { do: 'wait', until: undefined };
@@ -520,7 +539,7 @@ function onTargetChecked(
     return state;
   }
   if (!targeted) {
-    const heldBack = state.phase !== 'frozen' && state.phase !== 'failed';
+    const heldBack = !isIdle(state.phase);
     const text = 'the agent label or the assignee was taken away';
     return told({ ...state, held: true, heldBack }, now, text);
   }
@@ -529,7 +548,8 @@ function onTargetChecked(
       ...state,
       held: false,
       heldBack: false,
-      resume: state.heldBack ? 'the label is back' : state.resume,
+      // What is parked goes on at the reset.
+      resume: state.heldBack && state.phase !== 'parked' ? 'the label is back' : state.resume,
     },
     now,
     'the agent label and the assignee are back',
@@ -582,12 +602,41 @@ function onEnded(
         askedFor: mustEnd(state),
         exitCode: end.exitCode,
         doneStatus: end.done?.status,
+        ...(end.failed === true ? { failed: true } : {}),
+        // Who froze it by hand wants it frozen.
+        ...(state.stop === undefined && isToCome(end.parkedUntil, now)
+          ? { parkedUntil: end.parkedUntil }
+          : {}),
       },
     },
     'freezing',
     now,
     `run ${state.run} ended: ${how}`,
   );
+}
+
+/** Keeps the state of the bottle either way; what is parked goes on by itself. */
+function onFrozen(state: IssueState, now: number): IssueState {
+  const reset = state.lastEnd?.parkedUntil;
+  return reset === undefined
+    ? enter(state, 'frozen', now, 'frozen')
+    : // A label that came back while it froze waits for the reset like everything else.
+      enter({ ...state, resume: undefined }, 'parked', now, `parked until ${utcTime(reset, now)}`);
+}
+
+function isToCome(reset: number | undefined, now: number): reset is number {
+  return reset !== undefined && reset > now && reset <= now + longestParkMs;
+}
+
+/** Nothing runs, and no run waits for its place. */
+function isIdle(phase: Phase): boolean {
+  return phase === 'frozen' || phase === 'failed' || phase === 'parked';
+}
+
+function causeOfNextRun(state: IssueState): string {
+  return state.phase === 'parked' && state.resume === undefined
+    ? "the model provider's limit has been reset"
+    : resumeCause(state);
 }
 
 function resumeCause(state: IssueState): string {

@@ -14,6 +14,7 @@ import {
 } from '@temporalio/workflow';
 import { bottleSlug } from '../domain/ids.ts';
 import { formatIssue } from '../domain/issue.ts';
+import { utcTime } from '../domain/utc-time.ts';
 import { forge, hostActivities, records, reports as reporter } from './activity-options.ts';
 import {
   beginState,
@@ -24,6 +25,7 @@ import {
   mustEnd,
   needsReport,
   nextStep,
+  parkedUntil,
   reduce,
   refusal,
   type StateEvent,
@@ -121,6 +123,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     pullRequest: state.pullRequest,
     outcome: state.lastEnd?.outcome,
     deadlineAt: state.running?.deadlineAt,
+    parkedUntil: parkedUntil(state),
     unreadComments: state.unread.length,
     held: state.held,
   }));
@@ -349,7 +352,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         watching,
         () => mustEnd(state) || mayGoOn() || state.running?.deadlineAt !== running.deadlineAt,
         dueAt,
-        dueAt === running.deadlineAt ? 'deadline' : `watchdog until ${clock(dueAt)}`,
+        dueAt === running.deadlineAt ? 'deadline' : `watchdog until ${utcTime(dueAt, Date.now())}`,
       );
       if (woken) {
         continue;
@@ -398,6 +401,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         slug: life.slug,
         run: state.run,
         pullRequest: state.pullRequest,
+        parkedUntil: parkedUntil(state),
       };
       report(() =>
         reporter.reportRun.executeWithOptions({ summary: `say how run ${input.run} ended` }, [
@@ -412,14 +416,15 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     await recordPhase();
   }
 
-  /** Until something happens, or comments have been gathered for long enough. */
+  /** Until something happens, comments have been gathered for long enough, or a limit has been reset. */
   async function wait(dueAt: number | undefined): Promise<void> {
     const before = state;
+    const reset = parkedUntil(state);
     const woken = await until(
       undefined,
       () => state !== before || mayGoOn(),
       dueAt,
-      'gathering comments',
+      reset === undefined ? 'gathering comments' : `parked until ${utcTime(reset, Date.now())}`,
     );
     if (!woken) {
       await resume();
@@ -450,6 +455,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequest: state.pullRequest,
         pullRequestMerged: state.pullRequestMerged,
         outcome: state.lastEnd?.outcome,
+        parkedUntil: parkedUntil(state),
       },
     ]);
   }
@@ -537,10 +543,6 @@ function details(state: IssueState): string {
       .map(({ at, text }) => `- ${new Date(at).toISOString().slice(11, 19)} ${text}`),
   ];
   return lines.filter((line) => line !== '').join('\n\n');
-}
-
-function clock(at: number): string {
-  return `${new Date(at).toISOString().slice(11, 16)} UTC`;
 }
 
 type Settled<T> =

@@ -105,6 +105,8 @@ export interface IssueStatus {
   readonly outcome: Outcome | undefined;
   /** Epoch milliseconds; set while running. */
   readonly deadlineAt: number | undefined;
+  /** Epoch milliseconds at which it goes on by itself; set while parked. */
+  readonly parkedUntil: number | undefined;
   readonly unreadComments: number;
   /** True while the label or the assignee is away: nothing resumes. */
   readonly held: boolean;

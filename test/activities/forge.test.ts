@@ -36,6 +36,7 @@ async function aTarget(author = 'alice') {
         bottles: new Set(['default']),
       }),
       backendOf: async () => 'local',
+      sandboxOf: async () => ({ limits: {} }),
       plan: () => Promise.reject(new Error('nothing is launched here')),
     },
   });

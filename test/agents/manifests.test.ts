@@ -226,6 +226,8 @@ describe('the catalogue of manifests', () => {
       provider: 'script',
       standingPrompt: 'You are careful.',
       environment: { MODE: 'demo' },
+    });
+    expect(await open().sandboxOf('small')).toEqual({
       limits: { memoryBytes: 512 * 1024 * 1024, cpus: 1.5, pids: 256 },
     });
     expect(plan.command({ prompt: 'Do it.', session: undefined })).toEqual({

@@ -54,6 +54,7 @@ describe('GET /issues', () => {
       phase: 'frozen',
       status: 'frozen',
       since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      parkedUntil: null,
       lastCheckinAt: '2026-01-02T03:04:05.678Z',
       run: 0,
       outcome: null,
@@ -110,6 +111,94 @@ describe('GET /issues/:owner/:repository/:number', () => {
     });
     expect(issue.runs[1]).toMatchObject({ life: 2, run: 1, outcome: null, durationMs: null });
     expect((await get('/issues/acme/rocket/3/runs')).json()).toEqual({ runs: issue.runs });
+  });
+
+  test('tells what each run used and was allowed to, and what the life used; unknown is null', async () => {
+    const usage = {
+      requests: 2,
+      inputTokens: 1_000,
+      outputTokens: 200,
+      cacheReadTokens: 30,
+      cacheWriteTokens: 4,
+    };
+    const claude = {
+      provider: 'claude',
+      model: 'sonnet',
+      runBudget: { usd: 5 },
+      issueBudget: { tokens: 1_000_000 },
+    } as const;
+    const endedAt = Date.UTC(2026, 0, 1, 0, 1);
+    const before = await addIssue(sample.store, 3);
+    await addRun(
+      sample.store,
+      before,
+      1,
+      { outcome: 'done', endedAt, usage: { ...usage, costUsd: 9 } },
+      1,
+      claude,
+    );
+    const life = await addIssue(sample.store, 3, { life: 2, phase: 'parked' });
+    await sample.store.issues.update(life.issue, { parkedUntil: Date.UTC(2026, 0, 1, 14, 32) });
+    await addRun(
+      sample.store,
+      life,
+      1,
+      {
+        outcome: 'exited',
+        exitCode: 0,
+        failed: true,
+        endedAt,
+        usage: { ...usage, costUsd: 0.5 },
+        turns: 3,
+        message: 'I gave up.',
+      },
+      2,
+      claude,
+    );
+    const parkedUntil = Date.UTC(2026, 0, 1, 14, 32);
+    await addRun(sample.store, life, 2, { outcome: 'parked', endedAt, usage, parkedUntil }, 2, {
+      ...claude,
+      model: undefined,
+    });
+    await addRun(sample.store, life, 3, undefined, 2);
+    const issue = (await get('/issues/acme/rocket/3')).json();
+    expect(issue).toMatchObject({
+      phase: 'parked',
+      parkedUntil: '2026-01-01T14:32:00.000Z',
+      usage: {
+        requests: 4,
+        inputTokens: 2_000,
+        outputTokens: 400,
+        cacheReadTokens: 60,
+        cacheWriteTokens: 8,
+        costUsd: null,
+      },
+    });
+    expect(issue.runs.slice(1)).toMatchObject([
+      {
+        provider: 'claude',
+        model: 'sonnet',
+        manifestDigest: 'e'.repeat(64),
+        failed: true,
+        usage: { ...usage, costUsd: 0.5 },
+        budget: { run: { usd: 5, tokens: null }, issue: { usd: null, tokens: 1_000_000 } },
+        turns: 3,
+        message: 'I gave up.',
+        parkedUntil: null,
+      },
+      {
+        model: null,
+        failed: false,
+        usage: { ...usage, costUsd: null },
+        turns: null,
+        parkedUntil: '2026-01-01T14:32:00.000Z',
+      },
+      {
+        provider: 'script',
+        usage: null,
+        budget: { run: { usd: null, tokens: null }, issue: { usd: null, tokens: null } },
+      },
+    ]);
   });
 
   test('is found by the name its repository had before', async () => {

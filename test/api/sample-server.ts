@@ -14,7 +14,7 @@ import { buildServer, type ServerParts } from '../../src/api/server.ts';
 import { formatIssue, type IssueRef } from '../../src/domain/issue.ts';
 import type { Phase } from '../../src/domain/run.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { NewRun, Store } from '../../src/store/store.ts';
 
 /** A server over a real store, with stand-ins for Temporal and for the host's bottles. */
 export interface SampleServer {
@@ -209,6 +209,7 @@ export async function addRun(
   run: number,
   end?: Parameters<Store['runs']['ended']>[2],
   lifeNumber = 1,
+  more: Partial<NewRun> = {},
 ): Promise<void> {
   await store.runs.prepare({
     issue: life.issue,
@@ -222,6 +223,12 @@ export async function addRun(
     prompt: 'do it',
     promptDigest: 'd'.repeat(64),
     cause: run === 1 ? 'targeted' : 'comment by alice',
+    provider: 'script',
+    model: undefined,
+    runBudget: {},
+    issueBudget: {},
+    manifestDigest: 'e'.repeat(64),
+    ...more,
   });
   await store.runs.started(life.slug, run, Date.UTC(2026, 0, 1));
   await store.issues.update(life.issue, { run });

@@ -127,7 +127,16 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
   ]);
   expect(document.security).toEqual([{ token: [] }]);
   expect(Object.keys(document.components.schemas)).toEqual(
-    expect.arrayContaining(['Issue', 'IssueDetail', 'Run', 'Operation', 'Delivery', 'Problem']),
+    expect.arrayContaining([
+      'Issue',
+      'IssueDetail',
+      'Run',
+      'Usage',
+      'Budget',
+      'Operation',
+      'Delivery',
+      'Problem',
+    ]),
   );
   for (const [path, item] of Object.entries<Record<string, { responses: object }>>(
     document.paths,

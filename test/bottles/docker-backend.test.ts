@@ -15,7 +15,7 @@ import { describeBackend } from '../contracts/backend.ts';
 import { ensureDockerImage } from '../../tools/docker-image.ts';
 import { dockerStage } from '../support/docker.ts';
 import { until } from '../support/until.ts';
-import { credentials, giveCredentials, HostFixture, never, Recorder } from './host-fixture.ts';
+import { giveCredentials, HostFixture, never, ordered, Recorder } from './host-fixture.ts';
 
 const stage = await dockerStage();
 const host = stage?.engine.host ?? '';
@@ -75,7 +75,7 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
       const request = fixture.request('echo ready; sleep 1000');
       await fixture.run({ ...request, argv: ['true'] });
       await fixture.host.freeze(request.slug);
-      await fixture.host.launch({ ...request, run: 2 }, credentials, never);
+      await fixture.host.launch({ ...request, run: 2 }, ordered({ ...request, run: 2 }), never);
       expect(await containersOf(request)).toHaveLength(1);
       expect(await imagesOf(request)).toHaveLength(1);
 
@@ -101,12 +101,12 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
 
     test('is refused when its image is not there, with what to do', async () => {
       const named = fixture.request('true', { image: 'no-such-image:1' });
-      await expect(fixture.host.launch(named, credentials, never)).rejects.toMatchObject({
+      await expect(fixture.host.launch(named, ordered(named), never)).rejects.toMatchObject({
         name: 'LaunchRefusedError',
         message: expect.stringContaining('`docker pull no-such-image:1`'),
       });
       const { image: _, ...unnamed } = fixture.request('true');
-      await expect(fixture.host.launch(unnamed, credentials, never)).rejects.toMatchObject({
+      await expect(fixture.host.launch(unnamed, ordered(unnamed), never)).rejects.toMatchObject({
         name: 'LaunchRefusedError',
         message: expect.stringContaining('docker build -t bot-bottle-agent:latest images/'),
       });
@@ -120,7 +120,7 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
         await docker.getImage(id).remove({ force: true });
 
       await expect(
-        fixture.host.launch({ ...request, run: 2 }, credentials, never),
+        fixture.host.launch({ ...request, run: 2 }, ordered({ ...request, run: 2 }), never),
       ).rejects.toMatchObject({
         name: 'LaunchRefusedError',
         message: expect.stringContaining('was removed'),
@@ -139,7 +139,7 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
       await container.remove();
       const request = fixture.request('true', { image: 'without-glibc:1' });
 
-      await expect(fixture.host.launch(request, credentials, never)).rejects.toMatchObject({
+      await expect(fixture.host.launch(request, ordered(request), never)).rejects.toMatchObject({
         name: 'LaunchRefusedError',
         message: expect.stringContaining('use an image with glibc'),
       });
@@ -149,7 +149,7 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
 
     test('ends when its container is killed from outside, and says so', async () => {
       const request = fixture.request('echo ready; sleep 1000');
-      await fixture.host.launch(request, credentials, never);
+      await fixture.host.launch(request, ordered(request), never);
       const [container] = await containersOf(request);
       await docker.getContainer(container?.Id ?? '').kill();
       const end = await until('the end', async () => {
@@ -167,10 +167,10 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
     test('of the same slug in another data directory is another', async () => {
       await using other = await HostFixture.make({ backend: createDockerBackend(host), image });
       const request = fixture.request('echo ready; sleep 1000');
-      await fixture.host.launch(request, credentials, never);
+      await fixture.host.launch(request, ordered(request), never);
       await other.host.launch(
         { ...request, repository: other.request('').repository },
-        credentials,
+        ordered({ ...request, repository: other.request('').repository }),
         never,
       );
       expect(await containersOf(request)).toHaveLength(2);
@@ -229,7 +229,7 @@ describe.skipIf(process.getuid?.() !== 0)('while the Docker daemon is restarted'
     const request = fixture.request(
       'n=0; until [ -e /work/enough ]; do n=$((n+1)); echo line $n; sleep 0.01; done; exit 5',
     );
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await until('some output', async () => (await fixture.output(request)).includes('line 20'));
     await stopDaemon();
     await until('output meanwhile', async () =>
@@ -250,7 +250,7 @@ describe.skipIf(process.getuid?.() !== 0)('while the Docker daemon is restarted'
     const request = fixture.request(
       'echo ready; until [ -e /work/enough ]; do sleep 0.05; done; exit 6',
     );
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await stopDaemon();
     const { work } = bottlePaths(fixture.dataDirectory, request.slug);
     await writeFile(join(work, 'enough'), '');

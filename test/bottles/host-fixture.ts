@@ -7,6 +7,7 @@ import type { BottleBackend } from '../../src/bottles/backend.ts';
 import type {
   BottleHost,
   ForgeCredentials,
+  LaunchOrder,
   LaunchRequest,
   RunObserver,
 } from '../../src/bottles/host.ts';
@@ -15,8 +16,10 @@ import { createLocalBackend } from '../../src/bottles/local/local-backend.ts';
 import { installRuntime } from '../../src/bottles/runtime.ts';
 import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
+import type { SupervisorProcesses } from '../../src/bottles/supervisor-process.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Done, RunEnd } from '../../src/domain/run.ts';
+import type { Usage } from '../../src/domain/usage.ts';
 import { bundleRuntime } from '../../tools/bundle-runtime.ts';
 
 /** No forge answers there: what these tests ask of the sidecar needs none. */
@@ -27,6 +30,12 @@ export const credentials: ForgeCredentials = {
 };
 
 export const giveCredentials = async (): Promise<ForgeCredentials> => credentials;
+
+/** The launch's order as it is when the forge has answered at once. */
+export const ordered = async (request: LaunchRequest): Promise<LaunchOrder> => ({
+  request,
+  credentials,
+});
 
 export const never = new AbortController().signal;
 
@@ -89,6 +98,7 @@ export class HostFixture {
     timing: SupervisorTiming = supervisorTiming,
     backend: BottleBackend = this.backend,
     socketBase: string = this.socketBase,
+    supervisors?: SupervisorProcesses,
   ): BottleHost {
     return createSupervisedHost({
       dataDirectory: this.dataDirectory,
@@ -97,6 +107,7 @@ export class HostFixture {
       backends: new Map([[backend.name, backend]]),
       hostId: 'test',
       timing,
+      ...(supervisors === undefined ? {} : { supervisors }),
     });
   }
 
@@ -131,7 +142,7 @@ export class HostFixture {
 
   /** Launches and waits for the end. */
   async run(request: LaunchRequest): Promise<RunEnd> {
-    await this.host.launch(request, credentials, never);
+    await this.host.launch(request, ordered(request), never);
     return await this.host.watch(request, giveCredentials, new Recorder(), never);
   }
 
@@ -173,6 +184,8 @@ export class Recorder implements RunObserver {
   readonly dones: Done[] = [];
   readonly pullRequests: number[] = [];
   readonly comments: number[] = [];
+  readonly sessions: string[] = [];
+  readonly usages: Usage[] = [];
   readonly checkins: number[] = [];
 
   constructor(lastSequence = 0) {
@@ -197,6 +210,14 @@ export class Recorder implements RunObserver {
 
   async done(done: Done): Promise<void> {
     this.dones.push(done);
+  }
+
+  async session(id: string): Promise<void> {
+    this.sessions.push(id);
+  }
+
+  async usage(usage: Usage): Promise<void> {
+    this.usages.push(usage);
   }
 
   checkin(at: number): void {

@@ -11,6 +11,7 @@ import { bottlePaths, mirrorPath, runPaths } from '../../src/bottles/directory.t
 import { readHostId } from '../../src/bottles/host-id.ts';
 import { isAlive, ownIdentity } from '../../src/bottles/liveness.ts';
 import { Mirrors } from '../../src/bottles/mirror.ts';
+import { runHttpBackend } from '../../src/supervisor/git-gate/http-backend.ts';
 import { installRuntime } from '../../src/bottles/runtime.ts';
 import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import { claimUid, releaseUid } from '../../src/bottles/uid.ts';
@@ -146,6 +147,12 @@ describe('a mirror', () => {
     defaultBranch: 'trunk',
   });
 
+  const person = {
+    ...process.env,
+    GIT_COMMITTER_NAME: 't',
+    GIT_COMMITTER_EMAIL: 't@example.test',
+  };
+
   const urlOf = (server: Server): string =>
     `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
@@ -180,6 +187,45 @@ describe('a mirror', () => {
     expect(await readdir(join(directory, 'mirrors'))).toEqual(['7']);
   });
 
+  test('is not fetched again while the forge has what it has', async () => {
+    const upstream = await makeUpstream();
+    const asked: string[] = [];
+    const forge = createServer((incoming, response) => {
+      asked.push((incoming.url ?? '').split('?')[0] ?? '');
+      void runHttpBackend({
+        request: incoming,
+        body: incoming,
+        response,
+        repository: join(upstream, '.git'),
+        path: (incoming.url ?? '').replace(/^\/site\.git|\?.*$/g, ''),
+        query: (incoming.url ?? '').split('?')[1] ?? '',
+        environment: { PATH: '/usr/bin:/bin' },
+        finishWithoutClient: false,
+      }).then(() => response.end());
+    });
+    await new Promise<void>((resolve) => forge.listen(0, '127.0.0.1', resolve));
+    const mirrors = new Mirrors(directory);
+    const update = () =>
+      mirrors.update(repository(`${urlOf(forge)}/site.git`), own, credentials, never);
+    await update();
+    expect(asked).toContain('/site.git/git-upload-pack');
+    asked.length = 0;
+    await update();
+    expect(asked).toEqual(['/site.git/info/refs']);
+    execFileSync('git', ['-C', upstream, 'tag', '-a', '-m', 'one', 'v1'], { env: person });
+    await update();
+    expect(asked).toContain('/site.git/git-upload-pack');
+    asked.length = 0;
+    await update();
+    // A branch that only the mirror has, since its deletion was not seen, is not taken for the forge's.
+    execFileSync('git', ['-C', mirrorPath(directory, 7), 'branch', 'stale', 'trunk']);
+    await update();
+    forge.closeAllConnections();
+    forge.close();
+
+    expect(branches(mirrorPath(directory, 7))).toBe('gone-soon\ntrunk\nv1\n');
+  });
+
   test('leaves the branch of another living run to its pushes, and takes it when nobody pushes there', async () => {
     const upstream = await makeUpstream();
     const mirrors = new Mirrors(directory);
@@ -189,8 +235,8 @@ describe('a mirror', () => {
     const { runs } = bottlePaths(directory, 'other-2-01234567');
     const living = runPaths(runs, 1);
     await mkdir(living.root, { recursive: true });
-    const request = { repository: { id: 7 }, branch: 'bot-bottle/issue-2' };
-    await writeFile(living.launch, JSON.stringify({ version: 1, request }));
+    const sandbox = { repository: { id: 7 }, branch: 'bot-bottle/issue-2' };
+    await writeFile(living.launch, JSON.stringify({ version: 1, sandbox }));
     const journal = await claimJournal(living.journal, {
       type: 'claimed',
       version: 1,

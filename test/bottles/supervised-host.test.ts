@@ -7,15 +7,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destroyAllBottles } from '../../src/bottles/destroy-all.ts';
 import { type BottlePaths, bottlePaths, runPaths } from '../../src/bottles/directory.ts';
-import type { LaunchRequest } from '../../src/bottles/host.ts';
+import type { BottleHost, LaunchRequest } from '../../src/bottles/host.ts';
 import { supervisorTiming } from '../../src/bottles/launch-file.ts';
 import { isAlivePid } from '../../src/bottles/liveness.ts';
 import { socketPaths } from '../../src/bottles/sockets.ts';
+import { SupervisorProcesses } from '../../src/bottles/supervisor-process.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import type { JournalEntry } from '../../src/journal/format.ts';
 import { followJournal, readJournal } from '../../src/journal/reader.ts';
 import { until } from '../support/until.ts';
-import { credentials, giveCredentials, HostFixture, never, Recorder } from './host-fixture.ts';
+import {
+  credentials,
+  giveCredentials,
+  HostFixture,
+  never,
+  ordered,
+  Recorder,
+} from './host-fixture.ts';
 
 let fixture: HostFixture;
 
@@ -81,7 +89,7 @@ describe('a run', () => {
   test('is done when the agent said so, and ends a while after that even if the agent stays', async () => {
     const request = fixture.request(`${signalDone}; sleep 1000`);
     const recorder = new Recorder();
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     const end = await fixture.host.watch(request, giveCredentials, recorder, never);
 
     const done = { status: 'success', summary: 'all well' };
@@ -120,7 +128,7 @@ describe('a run', () => {
 describe('stop', () => {
   test('ends an agent that ignores TERM', async () => {
     const request = fixture.request('trap "" TERM; echo ready; while :; do sleep 1; done');
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
 
     const end = await fixture.host.stop(request, 'watchdog');
@@ -134,7 +142,7 @@ describe('stop', () => {
     const request = fixture.request(
       'trap "echo tidy; exit 0" TERM; echo ready; while :; do sleep 0.1; done',
     );
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
     await fixture.host.stop(request, 'cancelled');
 
@@ -158,7 +166,7 @@ describe('stop', () => {
   test('before the launch keeps the run from ever beginning', async () => {
     const request = fixture.request('echo began');
     const end = await fixture.host.stop(request, 'cancelled');
-    const launched = await fixture.host.launch(request, credentials, never);
+    const launched = await fixture.host.launch(request, ordered(request), never);
 
     expect(end.outcome).toBe('cancelled');
     expect(launched.startedAt).toBeUndefined();
@@ -169,7 +177,7 @@ describe('stop', () => {
     'that comes %i ms after a launch wins over it',
     async (ms) => {
       const request = fixture.request('echo began; sleep 1000');
-      const launching = fixture.host.launch(request, credentials, never);
+      const launching = fixture.host.launch(request, ordered(request), never);
       await new Promise((resolve) => setTimeout(resolve, ms));
       const end = await fixture.host.stop(request, 'cancelled');
       const { startedAt } = await launching;
@@ -197,7 +205,7 @@ describe('stop', () => {
     };
     const host = fixture.anotherHost({ ...supervisorTiming, afterTerm: 1_000 }, backend);
     const cut = new AbortController();
-    const launching = host.launch(request, credentials, cut.signal).catch(() => {});
+    const launching = host.launch(request, ordered(request), cut.signal).catch(() => {});
     await until('it is told what to do', () => existsSync(launchFileOf(request)));
     cut.abort(new Error('cancelled'));
     const end = await host.stop(request, 'cancelled');
@@ -211,7 +219,7 @@ describe('stop', () => {
 
   test('seals a run whose supervisor was killed as lost, once, and the watch then ends', async () => {
     const request = fixture.request('echo ready; sleep 1000');
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
     const watching = fixture.host.watch(request, giveCredentials, new Recorder(), never);
     process.kill(await supervisorOf(request), 'SIGKILL');
@@ -233,7 +241,7 @@ describe('stop', () => {
 
   test('ends a supervisor that does not answer', async () => {
     const request = fixture.request('echo ready; sleep 1000');
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
     process.kill(await supervisorOf(request), 'SIGSTOP');
 
@@ -252,7 +260,7 @@ describe('stop', () => {
 
   test('a supervisor that is asked to end seals its journal', async () => {
     const request = fixture.request('echo ready; sleep 1000');
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
     process.kill(await supervisorOf(request), 'SIGHUP');
     process.kill(await supervisorOf(request), 'SIGTERM');
@@ -271,7 +279,7 @@ describe('kill -9 of the supervisor during the launch', () => {
 
   /** Launches, kills the supervisor at a moment after its claim, and gives what its journal says then. */
   async function killDuringLaunch(request: LaunchRequest, moment: () => Promise<unknown>) {
-    const launching = fixture.host.launch(request, credentials, never).catch(() => {});
+    const launching = fixture.host.launch(request, ordered(request), never).catch(() => {});
     await written(request, 'claimed');
     const pid = await supervisorOf(request);
     await moment();
@@ -283,7 +291,7 @@ describe('kill -9 of the supervisor during the launch', () => {
 
   async function expectOneStart(request: LaunchRequest, wasStarting: boolean): Promise<void> {
     // What a retry of the launch does.
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     if (!wasStarting) await until('the agent’s start', () => startsOf(request) > 0);
     const end = await fixture.host.stop(request, 'cancelled');
 
@@ -310,7 +318,7 @@ describe('kill -9 of the supervisor during the launch', () => {
 
   test('at its claim: the launch fails with the last that the supervisor wrote to its log', async () => {
     const request = fixture.request(script);
-    const launching = fixture.host.launch(request, credentials, never);
+    const launching = fixture.host.launch(request, ordered(request), never);
     const failed = expect(launching).rejects.toThrow(
       /died before it started the agent: .*out of memory/s,
     );
@@ -333,7 +341,7 @@ describe('the orchestrator dies', () => {
   test('the next one watches on: each operation once, in order, and the end', async () => {
     const script = Array.from({ length: 20 }, () => `${nonsense}; sleep 0.05`).join('\n');
     const request = fixture.request(script);
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     const seen: number[] = [];
     for (;;) {
       const recorder = new Recorder(seen.at(-1) ?? 0);
@@ -356,7 +364,7 @@ describe('the orchestrator dies', () => {
 
   test('a watch relays the journal while the credentials cannot be had, and asks for them again', async () => {
     const request = fixture.request(`${nonsense}; sleep 1000`);
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     let asked = 0;
     const recorder = new Recorder();
     const ask = async () => {
@@ -375,7 +383,7 @@ describe('the orchestrator dies', () => {
     const request = fixture.request(
       'trap "echo tidy; exit 0" TERM; echo ready; while :; do sleep 0.1; done',
     );
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
     const { root } = socketPaths(fixture.socketBase, fixture.dataDirectory, request);
     const elsewhere = join(fixture.directory, 'run');
@@ -391,13 +399,13 @@ describe('the orchestrator dies', () => {
   test('a launch that is cut off is gone on with by the next, and the agent starts once', async () => {
     const request = fixture.request('echo one start; sleep 1000');
     const cut = new AbortController();
-    const launching = fixture.host.launch(request, credentials, cut.signal).catch(() => {});
+    const launching = fixture.host.launch(request, ordered(request), cut.signal).catch(() => {});
     await until('a claim', () => existsSync(journalOf(request)));
     cut.abort(new Error('shut down'));
     await launching;
 
-    const { startedAt } = await fixture.anotherHost().launch(request, credentials, never);
-    const again = await fixture.anotherHost().launch(request, credentials, never);
+    const { startedAt } = await fixture.anotherHost().launch(request, ordered(request), never);
+    const again = await fixture.anotherHost().launch(request, ordered(request), never);
     await printed(request, 'one start');
 
     expect(again).toEqual({ startedAt });
@@ -416,7 +424,7 @@ describe('the orchestrator dies', () => {
       afterDeadline: 300,
     });
     const request = fixture.request('sleep 1000', { deadlineMs: 200 });
-    await host.launch(request, credentials, never);
+    await host.launch(request, ordered(request), never);
     const ended = await until('the end', async () => {
       const probe = await host.probe(request);
       return probe.state === 'ended' && probe.end;
@@ -436,7 +444,7 @@ describe('the orchestrator dies', () => {
     const repository = { ...request.repository, id: 8, cloneUrl };
     const cut = new AbortController();
     const launching = host
-      .launch({ ...request, repository }, credentials, cut.signal)
+      .launch({ ...request, repository }, ordered({ ...request, repository }), cut.signal)
       .catch(() => {});
     const pid = await supervisorOf(request);
     cut.abort(new Error('killed'));
@@ -463,7 +471,9 @@ describe('a launch that fails', () => {
       cloneUrl: `file://${fixture.directory}/none.git`,
     };
     const request = fixture.request('echo began', { repository });
-    await expect(fixture.host.launch(request, credentials, never)).rejects.toThrow(/git fetch/);
+    await expect(fixture.host.launch(request, ordered(request), never)).rejects.toThrow(
+      /git fetch/,
+    );
     const mended = {
       ...request,
       repository: { ...repository, cloneUrl: `file://${fixture.upstream}` },
@@ -477,7 +487,7 @@ describe('a launch that fails', () => {
 describe('check-ins', () => {
   test('output counts while the sidecar answers', async () => {
     const request = fixture.request('while :; do echo tick; sleep 0.2; done');
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     const { checkin } = runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, 1);
     await utimes(checkin, 1, 1);
     await until('a check-in', async () => (await stat(checkin)).mtimeMs > 10_000);
@@ -489,7 +499,7 @@ describe('check-ins', () => {
 describe('check-ins of a bottle whose sidecar cannot be reached', () => {
   test('output does not count', async () => {
     const request = fixture.request('n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.2; done');
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     const { checkin } = runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, 1);
     await rm(socketPaths(fixture.socketBase, fixture.dataDirectory, request).sidecar);
     const ticks = async (): Promise<number> =>
@@ -511,7 +521,7 @@ describe('destroy', () => {
     const request = fixture.request(
       'mkdir -p a/b; echo x > a/b/c; chmod -R 555 a; echo ready; sleep 1000',
     );
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     await printed(request, 'ready');
 
     await fixture.host.destroy(request.slug);
@@ -559,7 +569,7 @@ describe('destroy', () => {
     const request = fixture.request('echo began');
     await fixture.host.destroy(request.slug);
 
-    await expect(fixture.host.launch(request, credentials, never)).rejects.toMatchObject({
+    await expect(fixture.host.launch(request, ordered(request), never)).rejects.toMatchObject({
       name: 'BottleDestroyedError',
     });
     expect(existsSync(bottlePaths(fixture.dataDirectory, request.slug).root)).toBe(false);
@@ -567,7 +577,7 @@ describe('destroy', () => {
 
   test('while it is launched leaves nothing', async () => {
     const request = fixture.request('sleep 1000');
-    const launching = fixture.host.launch(request, credentials, never).catch(() => {});
+    const launching = fixture.host.launch(request, ordered(request), never).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, 60));
     await fixture.host.destroy(request.slug);
     await launching;
@@ -591,12 +601,82 @@ describe('destroy', () => {
   });
 });
 
+describe('a spare supervisor', () => {
+  async function withSpare(use: (host: BottleHost, supervisors: SupervisorProcesses) => unknown) {
+    const log = join(fixture.dataDirectory, 'state', 'spare-supervisor.log');
+    const supervisors = new SupervisorProcesses(fixture.runtimeDirectory, log);
+    const host = fixture.anotherHost(supervisorTiming, fixture.backend, undefined, supervisors);
+    supervisors.keepSpare();
+    try {
+      await use(host, supervisors);
+    } finally {
+      supervisors[Symbol.dispose]();
+    }
+    await until('the spare to end', async () => (await spares()).length === 0);
+  }
+
+  /** They have no run yet: once they have, it stands in place of their arguments. */
+  async function spares(): Promise<number[]> {
+    const program = join(fixture.runtimeDirectory, 'supervisor.cjs');
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        try {
+          const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+          return command.includes(program) && isAlivePid(Number(pid));
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+
+  const oneSpare = () =>
+    until('a spare', async () => {
+      const [pid, ...others] = await spares();
+      return others.length === 0 ? pid : undefined;
+    });
+
+  test('is given the next run, another takes its place, and it ends with whoever keeps it', async () => {
+    await withSpare(async (host) => {
+      const first = await oneSpare();
+      const request = fixture.request('sleep 1000');
+      await host.launch(request, ordered(request), never);
+      expect(await supervisorOf(request)).toBe(first);
+      expect(await oneSpare()).not.toBe(first);
+      await host.stop(request, 'cancelled');
+    });
+  });
+
+  test('that died keeps no run from being launched', async () => {
+    await withSpare(async (host) => {
+      process.kill(await oneSpare(), 'SIGKILL');
+      const request = fixture.request('echo began');
+      await host.launch(request, ordered(request), never);
+      await printed(request, 'began');
+    });
+  });
+});
+
+describe('a launch whose order comes to nothing', () => {
+  test('gives the sandbox up, and can be tried again', async () => {
+    const request = fixture.request('echo began');
+    const order = Promise.reject(new Error('the forge is away'));
+    await expect(fixture.host.launch(request, order, never)).rejects.toThrow('the forge is away');
+    const { launchFailure } = (await readJournal(journalOf(request))) ?? {};
+    expect(launchFailure).toMatchObject({ reason: 'Error: the forge is away', retryable: true });
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+
+    expect(await fixture.run(request)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+  });
+});
+
 test('all bottles of a data directory can be destroyed, wherever their sockets are', async () => {
   await using doomed = await HostFixture.make();
   const elsewhere = join(doomed.directory, 'run');
   const host = doomed.anotherHost(supervisorTiming, doomed.backend, elsewhere);
   const request = doomed.request('sleep 1000');
-  await host.launch(request, credentials, never);
+  await host.launch(request, ordered(request), never);
   await destroyAllBottles(doomed.dataDirectory);
   await destroyAllBottles(doomed.dataDirectory);
 
@@ -606,7 +686,7 @@ test('all bottles of a data directory can be destroyed, wherever their sockets a
 
 test('a secret is neither on the disk nor in an argument vector', async () => {
   const request = fixture.request('echo ready; sleep 1000');
-  await fixture.host.launch(request, credentials, never);
+  await fixture.host.launch(request, ordered(request), never);
   await printed(request, 'ready');
   const pid = await supervisorOf(request);
   const root = bottlePaths(fixture.dataDirectory, request.slug).root;

@@ -6,6 +6,7 @@ import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import type { BottleHost } from '../../src/bottles/host.ts';
 import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
 import type { Operation } from '../../src/domain/operation.ts';
+import { noUsage } from '../../src/domain/usage.ts';
 import type { JournalEntry } from '../../src/journal/format.ts';
 import { until } from '../support/until.ts';
 import { giveCredentials, never, Recorder } from './host-fixture.ts';
@@ -92,6 +93,27 @@ describe('a watch', () => {
     await host.watch(run, giveCredentials, recorder, never);
 
     expect(recorder.comments).toEqual([77]);
+  });
+
+  test('tells the conversation and the newest usage, not each step on the way to it', async () => {
+    const usage = (requests: number): JournalEntry => ({
+      type: 'usage',
+      at: 5,
+      usage: { ...noUsage, requests },
+    });
+    await writeFile(
+      journal,
+      lines([{ type: 'session', at: 5, id: 'abc' }, ...numbers(1, 100).map(usage)]),
+    );
+    const recorder = new Recorder();
+    const watching = host.watch(run, giveCredentials, recorder, never);
+    await until('the hundredth', () => recorder.usages.at(-1)?.requests === 100);
+    expect(recorder.usages.length).toBeLessThan(10);
+    await appendFile(journal, lines([usage(101), ended]));
+    await watching;
+
+    expect(recorder.usages.at(-1)?.requests).toBe(101);
+    expect(recorder.sessions).toEqual(['abc']);
   });
 
   test('tells of the end of the work only when all operations before it are recorded', async () => {

@@ -105,6 +105,69 @@ describe('show', () => {
     expect(stdout).not.toMatch(/^1 +2 .*post_comment/m);
   });
 
+  test('prints what each run used of its model and its budget, and what the issue did', async () => {
+    const life = await addIssue(sample.store, 5, { phase: 'parked' });
+    await sample.store.issues.update(life.issue, { parkedUntil: Date.now() + 3_659_000 });
+    const usage = {
+      requests: 9,
+      inputTokens: 1_200,
+      outputTokens: 3_400,
+      cacheReadTokens: 120_000,
+      cacheWriteTokens: 15_000,
+    };
+    const claude = {
+      provider: 'claude',
+      model: 'sonnet',
+      runBudget: { usd: 5 },
+      issueBudget: { usd: 20, tokens: 1_000_000 },
+    } as const;
+    await addRun(
+      sample.store,
+      life,
+      1,
+      {
+        outcome: 'exited',
+        exitCode: 0,
+        failed: true,
+        message: 'I gave up.',
+        endedAt: Date.UTC(2026, 0, 1, 0, 1),
+        usage: { ...usage, costUsd: 1.72 },
+        turns: 12,
+      },
+      1,
+      claude,
+    );
+    await addRun(
+      sample.store,
+      life,
+      2,
+      { outcome: 'parked', endedAt: Date.UTC(2026, 0, 1, 0, 2), usage },
+      1,
+      claude,
+    );
+    await addRun(sample.store, life, 3);
+    const { stdout } = await orchestrator('show', 'acme/rocket#5');
+    for (const line of [
+      /^phase +parked for /m,
+      /^goes on +in 1h, at /m,
+      /^used +32.4k tokens in, 6.8k out, 240k cached; cost unknown$/m,
+      /^1 +exited +0 .* I gave up\.$/m,
+      /^RUN +MODEL +TURNS +IN +OUT +CACHED +COST +BUDGET$/m,
+      /^1 +claude sonnet +12 +16.2k +3.4k +120k +\$1.72 +34% of \$5$/m,
+      /^2 +claude sonnet +- +16.2k +3.4k +120k +unknown +unknown of \$5$/m,
+    ]) {
+      expect(stdout).toMatch(line);
+    }
+    expect(stdout).not.toMatch(/^3 +script/m);
+    await addRun(sample.store, life, 4, undefined, 1, claude);
+    const { stdout: later } = await orchestrator('show', 'acme/rocket#5');
+    expect(later).toMatch(
+      /^used .*; cost unknown; unknown of \$20, 27% of 1M tokens for the issue$/m,
+    );
+    const { stdout: list } = await orchestrator('status');
+    expect(list).toMatch(/^acme\/rocket#5 .* parked until (\d\d-\d\d )?\d\d:\d\d /m);
+  });
+
   test('takes an address, and --json has the op log whole', async () => {
     const address = 'https://gitea.example/acme/rocket/issues/3';
     const shown = JSON.parse((await orchestrator('show', address, '--json')).stdout);

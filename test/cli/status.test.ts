@@ -21,6 +21,7 @@ function issue(more: Partial<IssueView> = {}): IssueView {
     phase: 'running',
     status: 'running',
     since: '2026-01-01T09:55:00.000Z',
+    parkedUntil: null,
     lastCheckinAt: '2026-01-01T11:59:48.000Z',
     run: 1,
     outcome: null,
@@ -58,6 +59,19 @@ describe('the table of status', () => {
     // What tells rows apart stays: the issue's number, the slug's hash, the phase.
     expect(lines[2]).toMatch(/#12345 .* destroying .*99aabbcc$/);
     expect(lines[1]).toMatch(/acme\/rocket#3 .* running .*1a2b3c4d$/);
+  });
+
+  test('says until when an issue is parked, where there is room', () => {
+    const parkedFor = (hours: number) =>
+      issue({ phase: 'parked', parkedUntil: new Date(now + hours * 3_600_000).toISOString() });
+    const parked = parkedFor(2);
+    expect(formatStatus([parked], 100, now)).toMatch(/ {2}parked until \d\d:\d\d {2}/);
+    expect(formatStatus([parkedFor(50)], 100, now)).toMatch(
+      / {2}parked until 01-0\d \d\d:\d\d {2}/,
+    );
+    for (const line of formatStatus([parked, long], 80, now).split('\n')) {
+      expect(line.length, line).toBeLessThanOrEqual(80);
+    }
   });
 
   test('nothing is cut where the output is no terminal', () => {

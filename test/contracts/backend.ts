@@ -10,6 +10,7 @@ import {
   giveCredentials,
   HostFixture,
   never,
+  ordered,
   Recorder,
 } from '../bottles/host-fixture.ts';
 import { until } from '../support/until.ts';
@@ -41,7 +42,7 @@ export function describeBackend(backend: BottleBackend, image?: string): void {
 
     async function launched(script: string): Promise<LaunchRequest> {
       const request = fixture.request(script);
-      await fixture.host.launch(request, credentials, never);
+      await fixture.host.launch(request, ordered(request), never);
       await until('the agent is ready', async () =>
         (await fixture.output(request)).includes('ready'),
       );
@@ -149,7 +150,7 @@ export function describeBackend(backend: BottleBackend, image?: string): void {
         const uids = [];
         for (let i = 0; i < 2; i++) {
           const request = fixture.request('echo ready; sleep 1000');
-          await fixture.host.launch(request, credentials, never);
+          await fixture.host.launch(request, ordered(request), never);
           const manifest = bottlePaths(fixture.dataDirectory, request.slug).manifest;
           uids.push((JSON.parse(readFileSync(manifest, 'utf8')) as { uid: number }).uid);
           await fixture.host.stop(request, 'cancelled');
@@ -218,7 +219,7 @@ export function describeBackend(backend: BottleBackend, image?: string): void {
     test('takes signal_done, and ends an agent that stays', async () => {
       const recorder = new Recorder();
       const request = fixture.request(`${signalDone}; sleep 1000`);
-      await fixture.host.launch(request, credentials, never);
+      await fixture.host.launch(request, ordered(request), never);
       const end = await fixture.host.watch(request, giveCredentials, recorder, never);
       const done = { status: 'success', summary: 'all well' };
       expect(end).toMatchObject({ outcome: 'done', done });
@@ -276,12 +277,12 @@ export function describeBackend(backend: BottleBackend, image?: string): void {
       'no agent runs twice, or on, when the supervisor is killed %i ms after its claim',
       async (ms) => {
         const request = fixture.request('date > /work/$(date +%s%N).start; echo ready; sleep 1000');
-        const launching = fixture.host.launch(request, credentials, never).catch(() => {});
+        const launching = fixture.host.launch(request, ordered(request), never).catch(() => {});
         const pid = await supervisorOf(request);
         await new Promise((resolve) => setTimeout(resolve, ms));
         process.kill(pid, 'SIGKILL');
         await launching;
-        await fixture.host.launch(request, credentials, never);
+        await fixture.host.launch(request, ordered(request), never);
         await fixture.host.stop(request, 'cancelled');
         const { work } = bottlePaths(fixture.dataDirectory, request.slug);
         expect(readdirSync(work).filter((name) => name.endsWith('.start')).length).toBeLessThan(2);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Comment, Issue } from '../../src/domain/issue.ts';
-import { fence, resumePrompt, startPrompt } from '../../src/domain/prompts.ts';
+import { fence, resumePrompt, startPrompt, threadPrompt } from '../../src/domain/prompts.ts';
 
 const issue: Issue = {
   number: 12,
@@ -101,6 +101,29 @@ describe('a further prompt', () => {
       comments: [],
     });
     expect(prompt.startsWith('Continue.')).toBe(true);
+  });
+});
+
+describe('the prompt of a conversation that begins in the middle', () => {
+  const prompt = threadPrompt({
+    issue,
+    standingPrompt: 'You are careful.',
+    branch: 'bot-bottle/issue-12',
+    pullRequest: 13,
+    earlier: [comment({ body: 'Use tabs.' })],
+    comments: [comment({ id: 2, body: 'No, spaces.' })],
+  });
+
+  test('has the whole thread, what is new apart from what was read before', () => {
+    expect(prompt).toMatch(
+      /^You are careful\.[^]*# Issue #12[^]*Create hello\.txt[^]*# Comments that earlier runs have read[^]*Use tabs[^]*# New comments[^]*No, spaces/,
+    );
+  });
+
+  test('says how to work here, where the work stands, and that earlier runs are not remembered', () => {
+    for (const part of ['forge signal-done', 'Your pull request is #13', 'Earlier runs have']) {
+      expect(prompt).toContain(part);
+    }
   });
 });
 

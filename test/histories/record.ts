@@ -7,7 +7,12 @@ import type { IssueRef } from '../../src/domain/issue.ts';
 import { createWorkflowSignals } from '../../src/temporal/issue-client.ts';
 import { createWorkers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
-import { retryUpdate, statusQuery } from '../../src/workflows/messages.ts';
+import {
+  type LifecycleSettings,
+  resumeUpdate,
+  retryUpdate,
+  statusQuery,
+} from '../../src/workflows/messages.ts';
 import { ScriptedHost } from '../support/scripted-host.ts';
 import { startTestTemporal, workflowBundle } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
@@ -21,6 +26,7 @@ import { toHistoryJson } from './history-json.ts';
  */
 await recordStory();
 await recordWatchdogAndRetry();
+await recordParked();
 
 /** On real parts: an issue, a comment on its pull request, a merge. */
 async function recordStory(): Promise<void> {
@@ -38,9 +44,49 @@ async function recordStory(): Promise<void> {
   await save('story', issue.workflow);
 }
 
-/** On a scripted host, whose life goes on as a new execution after few events. */
+/** Whose life goes on as a new execution after few events. */
 async function recordWatchdogAndRetry(): Promise<void> {
-  await using temporal = await startTestTemporal();
+  await using stage = await startStage({ watchdogTimeoutMs: 1_000, continueAsNewAfter: 50 });
+  const { handle, host } = stage;
+  await stage.opened();
+  await stage.reaches('frozen', 1);
+  const first = (await handle.describe()).runId;
+  host.lastCheckinAt = () => Date.now();
+  await handle.executeUpdate(retryUpdate, { args: [{ by: 'alice' }] });
+  await stage.reaches('running', 2);
+  await until('a new execution', async () => (await handle.describe()).runId !== first);
+  await until('its watch', () => host.watching === 1);
+  host.run(2).done();
+  await stage.reaches('frozen', 2);
+  await stage.merged();
+  const second = (await handle.describe()).runId;
+  await handle.result();
+  await save('watchdog-and-retry', stage.execution(first));
+  await save('after-continue-as-new', stage.execution(second));
+}
+
+/** A limit of the model provider, met twice: the issue goes on by itself, and then because a person asks for it. */
+async function recordParked(): Promise<void> {
+  await using stage = await startStage({});
+  const { handle, host } = stage;
+  await stage.opened();
+  await stage.reaches('running', 1);
+  host.run(1).finish('parked', { parkedUntil: Date.now() + 1_000 });
+  await stage.reaches('running', 2);
+  host.run(2).finish('parked', { parkedUntil: Date.now() + 3_600_000 });
+  await stage.reaches('parked', 2);
+  await handle.executeUpdate(resumeUpdate, { args: [{ by: 'alice' }] });
+  await stage.reaches('running', 3);
+  host.run(3).done();
+  await stage.reaches('frozen', 3);
+  await stage.merged();
+  await handle.result();
+  await save('parked', handle);
+}
+
+/** An issue on a scripted host. */
+async function startStage(settings: Partial<LifecycleSettings>) {
+  const temporal = await startTestTemporal();
   const host = new ScriptedHost();
   const workers = await createWorkers({
     connection: temporal.nativeConnection,
@@ -61,48 +107,45 @@ async function recordWatchdogAndRetry(): Promise<void> {
   };
   const { client } = temporal;
   const signals = createWorkflowSignals(client, {
-    watchdogTimeoutMs: 1_000,
+    watchdogTimeoutMs: 1_800_000,
     runDeadlineMs: 3_600_000,
     commentDebounceMs: 100,
-    continueAsNewAfter: 50,
+    continueAsNewAfter: 5_000,
+    ...settings,
   });
   const handle = client.workflow.getHandle<typeof issueWorkflow>(issueWorkflowId(issue));
-  const reaches = (phase: string, run: number) =>
-    until(`run ${run} to be ${phase}`, async () => {
-      const status = await handle.query(statusQuery);
-      return status.phase === phase && status.run === run;
-    });
-
-  await signals.signalWithStart(issue, 'An issue', 'http://forge/1', {
-    signal: 'issue_event',
-    event: { sequence: 1, action: 'opened', sender: 'alice' },
-  });
-  await reaches('frozen', 1);
-  const first = (await handle.describe()).runId;
-  host.lastCheckinAt = () => Date.now();
-  await handle.executeUpdate(retryUpdate, { args: [{ by: 'alice' }] });
-  await reaches('running', 2);
-  await until('a new execution', async () => (await handle.describe()).runId !== first);
-  await until('its watch', () => host.watching === 1);
-  host.run(2).done();
-  await reaches('frozen', 2);
-  await signals.signal(issue, {
-    signal: 'pr_event',
-    event: {
-      sequence: 2,
-      action: 'closed',
-      number: 7,
-      branch: 'bot-bottle/issue-1',
-      merged: true,
-      sender: 'alice',
+  return {
+    host,
+    handle,
+    execution: (runId: string) => client.workflow.getHandle(handle.workflowId, runId),
+    reaches: (phase: string, run: number) =>
+      until(`run ${run} to be ${phase}`, async () => {
+        const status = await handle.query(statusQuery);
+        return status.phase === phase && status.run === run;
+      }),
+    opened: () =>
+      signals.signalWithStart(issue, 'An issue', 'http://forge/1', {
+        signal: 'issue_event',
+        event: { sequence: 1, action: 'opened', sender: 'alice' },
+      }),
+    merged: () =>
+      signals.signal(issue, {
+        signal: 'pr_event',
+        event: {
+          sequence: 2,
+          action: 'closed',
+          number: 7,
+          branch: 'bot-bottle/issue-1',
+          merged: true,
+          sender: 'alice',
+        },
+      }),
+    async [Symbol.asyncDispose]() {
+      workers.shutdown();
+      await working;
+      await temporal[Symbol.asyncDispose]();
     },
-  });
-  const second = (await handle.describe()).runId;
-  await handle.result();
-  await save('watchdog-and-retry', client.workflow.getHandle(handle.workflowId, first));
-  await save('after-continue-as-new', client.workflow.getHandle(handle.workflowId, second));
-  workers.shutdown();
-  await working;
+  };
 }
 
 async function save(name: string, handle: WorkflowHandle<typeof issueWorkflow>): Promise<void> {

@@ -3,7 +3,10 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Kysely, SqliteDialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import { ConfigError } from '../../src/domain/errors.ts';
+import { firstSchema } from '../../src/store/migrations/0001-first-schema.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { freshPath, freshStore, issueOf, widgets } from './fresh-store.ts';
 
@@ -45,6 +48,37 @@ describe('opening the store', () => {
     expect(await second.repositories.byId('gitea.example', 1)).toBeDefined();
     expect(await second.comments.isOwn(1, 7)).toBe(true);
     expect(await second.issues.untargetedSince(issueOf(1))).toBe(5);
+  });
+
+  test('keeps the runs of the first schema: scripts, without a model', async () => {
+    const path = freshPath();
+    const database = new Database(path);
+    const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database }) });
+    const { error } = await new Migrator({
+      db,
+      provider: { getMigrations: async () => ({ '0001-first-schema': firstSchema }) },
+    }).migrateToLatest();
+    expect(error).toBeUndefined();
+    database.exec(`insert into runs
+      (slug, run, owner, repo, issue_number, forge_host, repository_id, life, agent_name, bottle_names,
+       backend_name, host_id, prompt, prompt_digest, cause, prepared_at, started_at)
+      values ('acme-widgets-1-00000001', 1, 'acme', 'widgets', 1, 'gitea.example', 1, 1, 'demo', '["default"]',
+       'local', 'host', 'Do it.', 'digest', 'the issue', 1000, 2000)`);
+    await db.destroy();
+    const { runs } = await freshStore(path);
+    expect(await runs.ofIssue(issueOf(1))).toMatchObject([
+      {
+        slug: 'acme-widgets-1-00000001',
+        startedAt: 2_000,
+        provider: 'script',
+        model: undefined,
+        usage: undefined,
+        failed: false,
+        runBudget: {},
+        issueBudget: {},
+        manifestDigest: undefined,
+      },
+    ]);
   });
 
   test('refuses a schema that a newer version made, and changes nothing in it', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { noUsage, type Usage } from '../../src/domain/usage.ts';
 import type { NewRun } from '../../src/store/store.ts';
 import { freshStore, issueOf } from './fresh-store.ts';
 
@@ -14,8 +15,23 @@ const run: NewRun = {
   prompt: 'Do it.',
   promptDigest: 'digest',
   cause: 'issue opened',
+  provider: 'claude',
+  model: 'sonnet',
+  runBudget: { usd: 5 },
+  issueBudget: { tokens: 1_000_000 },
+  manifestDigest: 'manifests',
 };
 const { slug } = run;
+
+const someUsage: Usage = {
+  requests: 3,
+  inputTokens: 1_000,
+  outputTokens: 200,
+  cacheReadTokens: 50_000,
+  cacheWriteTokens: 4_000,
+  costUsd: 0.25,
+};
+const { costUsd: _, ...unpriced } = someUsage;
 
 describe('runs', () => {
   test('tell what ran, when, with which prompt and how it ended', async () => {
@@ -41,6 +57,12 @@ describe('runs', () => {
       doneStatus: 'partial',
       doneSummary: 'half of it',
       watchdogFired: false,
+      session: undefined,
+      usage: undefined,
+      turns: undefined,
+      message: undefined,
+      failed: false,
+      parkedUntil: undefined,
     });
     expect(await runs.prompt(slug, 1)).toBe(prompt);
     expect(await runs.read(slug, 2)).toBeUndefined();
@@ -76,6 +98,83 @@ describe('runs', () => {
       doneStatus: 'success',
       doneSummary: 'all of it',
     });
+  });
+
+  test('tell what the end says of their model', async () => {
+    const { runs } = await freshStore();
+    await runs.prepare(run);
+    await runs.usage(slug, 1, someUsage);
+    await runs.ended(slug, 1, {
+      outcome: 'parked',
+      endedAt: 3_000,
+      failed: true,
+      usage: { ...someUsage, requests: 4 },
+      turns: 7,
+      message: 'I am at my limit.',
+      parkedUntil: 9_000,
+    });
+    await runs.usage(slug, 1, { ...someUsage, requests: 2 });
+    expect(await runs.read(slug, 1)).toMatchObject({
+      usage: { ...someUsage, requests: 4 },
+      turns: 7,
+      message: 'I am at my limit.',
+      failed: true,
+      parkedUntil: 9_000,
+    });
+  });
+
+  test('keep what they were last known to use when their end does not say', async () => {
+    const { runs } = await freshStore();
+    await runs.prepare(run);
+    await runs.usage(slug, 1, noUsage);
+    await runs.usage(slug, 1, someUsage);
+    await runs.ended(slug, 1, { outcome: 'lost', endedAt: 3_000 });
+    expect((await runs.read(slug, 1))?.usage).toEqual(someUsage);
+  });
+
+  test('tell a cost that is not known from one that is nothing', async () => {
+    const { runs } = await freshStore();
+    await runs.prepare(run);
+    await runs.usage(slug, 1, unpriced);
+    expect((await runs.read(slug, 1))?.usage).toStrictEqual(unpriced);
+    await runs.usage(slug, 1, noUsage);
+    expect((await runs.read(slug, 1))?.usage).toEqual(noUsage);
+  });
+
+  test('add up to what those before one have used; one unknown cost makes the sum unknown', async () => {
+    const { runs } = await freshStore();
+    for (const number of [1, 2, 3, 4]) {
+      await runs.prepare({ ...run, run: number });
+    }
+    await runs.prepare({ ...run, slug: 'acme-widgets-1-00000002' });
+    await runs.usage('acme-widgets-1-00000002', 1, someUsage);
+    await runs.usage(slug, 1, someUsage);
+    // Run 2 has no model: it costs nothing, and that is known.
+    await runs.usage(slug, 3, unpriced);
+    await runs.usage(slug, 4, someUsage);
+    expect(await runs.spentBy(slug, 1)).toEqual(noUsage);
+    expect(await runs.spentBy(slug, 3)).toEqual(someUsage);
+    expect(await runs.spentBy(slug, 4)).toStrictEqual({
+      requests: 6,
+      inputTokens: 2_000,
+      outputTokens: 400,
+      cacheReadTokens: 100_000,
+      cacheWriteTokens: 8_000,
+    });
+  });
+
+  test('remember the newest conversation of their life, and whose it is', async () => {
+    const { runs } = await freshStore();
+    for (const [number, provider] of (['claude', 'codex', 'codex'] as const).entries()) {
+      await runs.prepare({ ...run, run: number + 1, provider });
+    }
+    expect(await runs.sessionOf(slug)).toBeUndefined();
+    await runs.session(slug, 1, 'first');
+    await runs.session(slug, 2, 'renamed');
+    await runs.session(slug, 2, 'second');
+    expect(await runs.sessionOf(slug)).toEqual({ session: 'second', provider: 'codex' });
+    expect((await runs.read(slug, 1))?.session).toBe('first');
+    expect(await runs.sessionOf('acme-widgets-1-00000002')).toBeUndefined();
   });
 
   test('are prepared anew until the agent has started', async () => {

@@ -9,7 +9,7 @@ import { openDoor } from '../../src/supervisor/door.ts';
 
 test('a listener that was made inside is served as the socket is, without delay', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'door-'));
-  const door = await openDoor(join(directory, 'sidecar.sock'), new Map());
+  const door = await openDoor(join(directory, 'sidecar.sock'));
   // As it comes out of the bottle: a bare listener, which is no HTTP server.
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');

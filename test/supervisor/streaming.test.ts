@@ -6,13 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import { readJournal } from '../../src/journal/reader.ts';
-import {
-  credentials,
-  giveCredentials,
-  HostFixture,
-  never,
-  Recorder,
-} from '../bottles/host-fixture.ts';
+import { ordered, giveCredentials, HostFixture, never, Recorder } from '../bottles/host-fixture.ts';
 import { until } from '../support/until.ts';
 
 const MiB = 1024 * 1024;
@@ -28,7 +22,7 @@ describe('a supervisor', () => {
     const request = fixture.request(
       'echo begin; head -c 1073741824 /dev/zero; echo; echo finish; sleep 1000',
     );
-    await fixture.host.launch(request, credentials, never);
+    await fixture.host.launch(request, ordered(request), never);
     const run = runPaths(bottlePaths(fixture.dataDirectory, request.slug).runs, 1);
     const pid = (await readJournal(run.journal))?.header?.supervisor?.pid ?? 0;
     const idle = residentMiB(pid, 'VmRSS');
@@ -64,7 +58,7 @@ describe('a supervisor', () => {
       const fixture = await HostFixture.make({ directory });
       try {
         const request = fixture.request('echo ready; cat /dev/zero > fill; while :; do yes; done');
-        await fixture.host.launch(request, credentials, never);
+        await fixture.host.launch(request, ordered(request), never);
         const end = await fixture.host.watch(request, giveCredentials, new Recorder(), never);
 
         expect(end).toMatchObject({ outcome: 'lost', reason: expect.stringContaining('full') });

@@ -19,7 +19,7 @@ function watchOver(changes: Partial<Vigil>): Disposable {
   return keepVigil({
     timing: { awaitGo: minute, afterDone: 0, afterTerm: 0, afterDeadline: 10 * minute },
     directory: tmpdir(),
-    deadlineMs: 60 * minute,
+    deadlineMs: () => 60 * minute,
     isAttached: () => false,
     begunAt: () => undefined,
     onForsaken: () => told.push('forsaken'),

@@ -219,11 +219,16 @@ async function endBottles(dataDirectory: string): Promise<void> {
   await until('the bottles to end', async () => (await processesOf(dataDirectory)).length === 0);
 }
 
-/** Pids of the supervisors that live for a data directory, or for one of its bottles. */
+/** Waits for a run: once it has one, its bottle stands there in place of these arguments. */
+const isSpare = (command: string): boolean =>
+  command.includes('supervisor.cjs') && command.includes('--expose-gc');
+
+/** Pids of the supervisors that have a run of a data directory, or of one of its bottles. */
 export async function supervisors(dataDirectory: string, slug = ''): Promise<number[]> {
   const found = await processesOf(dataDirectory);
   return found
     .filter(({ command }) => command.includes('supervisor.cjs') && command.includes(slug))
+    .filter(({ command }) => !isSpare(command))
     .map(({ pid }) => pid);
 }
 
@@ -254,6 +259,8 @@ export async function leftovers(world: World, slugs: readonly string[]): Promise
   return [
     ...directories.filter((path) => existsSync(path)),
     ...uids.map((uid) => `uid ${uid}`),
-    ...(await processesOf(dataDirectory)).map(({ pid, command }) => `${pid} ${command}`),
+    ...(await processesOf(dataDirectory))
+      .filter(({ command }) => !isSpare(command))
+      .map(({ pid, command }) => `${pid} ${command}`),
   ];
 }

@@ -7,6 +7,7 @@ import {
   mustEnd,
   needsReport,
   nextStep,
+  parkedUntil,
   reduce,
   refusal,
   type StateEvent,
@@ -275,6 +276,108 @@ describe('a launch that fails', () => {
   });
 });
 
+describe('a run that met the limit of its model provider', () => {
+  const reset = 600_000;
+  const parked = [opened, launched, ended('parked', { parkedUntil: reset }, 7), frozen] as const;
+  const atReset = { do: 'wait', until: reset + 3_000 } as const;
+  const away: StateEvent = { type: 'target-checked', targeted: false, closedCounts: false };
+  const back: StateEvent = { type: 'target-checked', targeted: true, closedCounts: false };
+
+  test('is frozen and parked until the reset', () => {
+    expect(step(...parked.slice(0, 3))).toEqual({ do: 'freeze' });
+    expect(after(...parked).phase).toBe('parked');
+    expect(parkedUntil(after(...parked))).toBe(reset);
+    expect(step(...parked)).toEqual(atReset);
+    expect(after(...parked).timeline.at(-1)?.text).toBe('parked until 00:10 UTC');
+  });
+
+  test('goes on with the reason', () => {
+    const state = after(...parked, { type: 'resuming' });
+    expect(state).toMatchObject({
+      phase: 'resuming',
+      runCause: "the model provider's limit has been reset",
+    });
+    expect(parkedUntil(state)).toBeUndefined();
+  });
+
+  test('is not woken by comments, and keeps them for the run after the reset', () => {
+    expect(step(...parked, comment())).toEqual(atReset);
+    const state = after(...parked, comment(), { type: 'resuming' });
+    expect(state.unread).toHaveLength(1);
+    expect(state.runCause).toBe("the model provider's limit has been reset");
+  });
+
+  test('does not wait when a person says so', () => {
+    for (const name of ['resume', 'retry'] as const) {
+      expect(step(...parked, command(name))).toEqual({ do: 'resume' });
+      const state = after(...parked, command(name), { type: 'resuming' });
+      expect(state.runCause).toBe(`bob asked to ${name}`);
+    }
+    expect(step(...parked, command('destroy'))).toEqual({ do: 'destroy' });
+  });
+
+  test('is destroyed with its pull request', () => {
+    expect(step(...parked, onPullRequest('closed', true))).toEqual({ do: 'destroy' });
+  });
+
+  test('waits for its label too, and with the label back for the reset', () => {
+    expect(step(...parked, away)).toEqual({ do: 'wait', until: undefined });
+    expect(step(...parked, away, back)).toEqual(atReset);
+  });
+
+  test('waits for the reset also when the label was away while it ended', () => {
+    const [open, launch, end] = parked;
+    expect(step(open, launch, away, end, frozen, back)).toEqual(atReset);
+    expect(step(open, launch, away, end, back, frozen)).toEqual(atReset);
+  });
+
+  test('stays frozen when a person had asked for that', () => {
+    const [open, launch, end] = parked;
+    const state = after(open, launch, command('freeze'), end, frozen);
+    expect(state.phase).toBe('frozen');
+    expect(nextStep(state, debounceMs)).toEqual({ do: 'wait', until: undefined });
+  });
+
+  test.each<[string, number | undefined]>([
+    ['not known', undefined],
+    ['over', 1_500],
+    ['no time at all', Number.NaN],
+    ['further away than any limit', 32 * 86_400_000],
+  ])('is frozen like any other when the reset is %s', (_, until) => {
+    const details = until === undefined ? {} : { parkedUntil: until };
+    const state = after(opened, launched, ended('parked', details), frozen);
+    expect(state.phase).toBe('frozen');
+    expect(needsReport(state)).toBe(true);
+    expect(nextStep(reduce(state, comment(), 9_000), debounceMs)).toEqual({
+      do: 'wait',
+      until: 9_000 + debounceMs,
+    });
+  });
+
+  test('may meet it again, and is parked again', () => {
+    const again = ended('parked', { parkedUntil: 2 * reset }, 7);
+    const state = after(...parked, { type: 'resuming' }, launched, again, frozen);
+    expect(parkedUntil(state)).toBe(2 * reset);
+    expect(needsReport(state)).toBe(true);
+  });
+
+  test('leaves nothing behind for a run that ends otherwise', () => {
+    const state = after(...parked, { type: 'resuming' }, launched, done(), frozen);
+    expect(state.phase).toBe('frozen');
+    expect(parkedUntil(state)).toBeUndefined();
+  });
+});
+
+describe('a run whose budget is used up', () => {
+  test('is frozen, and goes on by a comment or a command', () => {
+    const spent = [opened, launched, ended('budget', {}, 7), frozen] as const;
+    expect(after(...spent).phase).toBe('frozen');
+    expect(step(...spent)).toEqual({ do: 'wait', until: undefined });
+    expect(step(...spent, command('resume'))).toEqual({ do: 'resume' });
+    expect(step(...spent, comment())).toMatchObject({ do: 'wait', until: expect.any(Number) });
+  });
+});
+
 describe('people are told', () => {
   const told = (event: StateEvent) => needsReport(after(opened, launched, event, frozen));
 
@@ -299,6 +402,18 @@ describe('people are told', () => {
     ['of an exit with a code', ended('exited', { exitCode: 3 }, 7), true],
     ['of an exit without a pull request', ended('exited', { exitCode: 0 }), true],
     ['nothing of a quiet exit with a pull request', ended('exited', { exitCode: 0 }, 7), false],
+    [
+      'of a program that failed, whatever its code',
+      ended('exited', { exitCode: 0, failed: true }, 7),
+      true,
+    ],
+    [
+      'nothing of a program that failed when all was done',
+      ended('done', { done: { status: 'success', summary: '' }, failed: true }, 7),
+      false,
+    ],
+    ['of a budget that is used up', ended('budget', {}, 7), true],
+    ["of a provider's limit", ended('parked', { parkedUntil: 600_000 }, 7), true],
     ['of the watchdog', ended('watchdog', {}, 7), true],
     ['of the deadline', ended('deadline', {}, 7), true],
     ['of a lost run', ended('lost', {}, 7), true],
@@ -318,15 +433,16 @@ describe('commands', () => {
     running: after(opened, launched),
     freezing: after(opened, launched, done()),
     frozen: after(opened, launched, done(), frozen),
+    parked: after(opened, launched, ended('parked', { parkedUntil: 600_000 }), frozen),
     resuming: after(opened, launched, done(), frozen, { type: 'resuming' }),
     failed: after(opened, { type: 'launch-failed', run: 1, reason: 'x' }),
     destroying: after(opened, { type: 'destroying' }),
   };
   const accepted: Record<string, readonly string[]> = {
     freeze: ['running', 'resuming'],
-    resume: ['frozen', 'failed'],
-    retry: ['frozen', 'failed', 'destroying'],
-    destroy: ['queued', 'running', 'freezing', 'frozen', 'resuming', 'failed'],
+    resume: ['frozen', 'parked', 'failed'],
+    retry: ['frozen', 'parked', 'failed', 'destroying'],
+    destroy: ['queued', 'running', 'freezing', 'frozen', 'parked', 'resuming', 'failed'],
     extend: ['running'],
   };
 
@@ -378,6 +494,7 @@ test('whatever happens in whatever order, the state stays plain JSON and a step 
     () => opened,
     () => launched,
     () => done(),
+    () => ended('parked', { parkedUntil: 600_000 }),
     () => frozen,
     () => ({ type: 'resuming' }),
     () => ({ type: 'launch-failed', run: 1, reason: 'x' }),

@@ -438,6 +438,84 @@ describe('commands', () => {
   });
 });
 
+describe("a model provider's limit", () => {
+  /** Brings a life to `parked`, until a moment from now. */
+  async function aParkedIssue(forMs: number) {
+    const one = await aRunningIssue();
+    const parkedUntil = Date.now() + forMs;
+    host.run(1).finish('parked', { parkedUntil });
+    await one.reaches('parked');
+    return { ...one, parkedUntil };
+  }
+
+  test('parks the issue on a durable timer, is told of once, and goes on by itself', async () => {
+    const one = await aParkedIssue(1_500);
+    expect(await one.status()).toMatchObject({ parkedUntil: one.parkedUntil, outcome: 'parked' });
+    await until('the report', () => count('reportRun 1') === 1);
+    await until('the second run', () => host.launches.length === 2);
+    expect(Date.now()).toBeGreaterThan(one.parkedUntil);
+    expect(host.launches[1]).toMatchObject({
+      resumes: true,
+      cause: "the model provider's limit has been reset",
+    });
+    host.run(2).done();
+    await until('frozen', async () => (await one.phase()) === 'frozen');
+    expect((await one.status()).parkedUntil).toBeUndefined();
+    expect(host.phases).toEqual(['parked', 'resuming', 'frozen']);
+    expect(count('reportRun 1')).toBe(1);
+    const summaries = (await one.history()).flatMap((event) =>
+      event.timerStartedEventAttributes
+        ? [Buffer.from(event.userMetadata?.summary?.data ?? '').toString('utf8')]
+        : [],
+    );
+    expect(summaries).toContainEqual(expect.stringMatching(/^"parked until .*\d\d:\d\d UTC"$/));
+  });
+
+  test('is waited for with the comments that come meanwhile, which the next run reads', async () => {
+    const one = await aParkedIssue(1_500);
+    await one.comment();
+    await until('the second run', () => host.launches.length === 2);
+    expect(Date.now()).toBeGreaterThan(one.parkedUntil);
+    await one.reaches('running');
+    expect((await one.status()).unreadComments).toBe(0);
+  });
+
+  test('is not waited for when a person says so', async () => {
+    const one = await aParkedIssue(3_600_000);
+    expect(await one.handle.executeUpdate(resumeUpdate, by)).toEqual({ phase: 'parked' });
+    await until('the second run', () => host.launches.length === 2);
+    expect(host.launches[1]?.cause).toBe('alice asked to resume');
+  });
+
+  test('keeps no bottle whose pull request is closed', async () => {
+    const one = await aParkedIssue(3_600_000);
+    await one.pullRequest('closed');
+    await one.handle.result();
+    expect(host.launches).toHaveLength(1);
+    expect(host.phases).toEqual(['parked', 'destroying', 'destroyed']);
+  });
+
+  test('holds on in a new execution', async () => {
+    const one = await aRunningIssue({ continueAsNewAfter: 20 });
+    const { runId } = await one.handle.describe();
+    host.run(1).finish('parked', { parkedUntil: Date.now() + 3_600_000 });
+    await one.reaches('parked');
+    await until('a new execution', async () => {
+      await one.comment();
+      return (await one.handle.describe()).runId !== runId;
+    });
+    expect(await one.phase()).toBe('parked');
+    expect(host.launches).toHaveLength(1);
+  });
+
+  test('whose reset nobody knows leaves the issue frozen', async () => {
+    const one = await aRunningIssue();
+    host.run(1).finish('parked');
+    await one.reaches('frozen');
+    await until('the report', () => count('reportRun 1') === 1);
+  });
+});
+
 describe('a launch', () => {
   test('that cannot succeed fails with a comment, and retry tries again under the next number', async () => {
     host.launchFailure = () => permanentFailure('there is no agent demo');

@@ -5,8 +5,13 @@ import { findIssue, issueParams } from '../find-issue.ts';
 import { WorkflowsUnavailableError } from '../issue-commands.ts';
 import { problems } from '../problem.ts';
 import type { ServerParts } from '../server.ts';
-import { issueDetailView, issueView, viewIssue, type WorkflowView } from '../views/issue.ts';
-import { viewRun } from '../views/run.ts';
+import {
+  issueDetailView,
+  issueView,
+  viewIssue,
+  viewIssueDetail,
+  type WorkflowView,
+} from '../views/issue.ts';
 import { isoTime } from '../views/time.ts';
 
 export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
@@ -51,7 +56,7 @@ export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     async (request) => {
       const { issue, repository, record } = await findIssue(store, request.params);
       const [runs, workflow] = await Promise.all([store.runs.ofIssue(issue), ask(issue)]);
-      return { ...viewIssue(record, repository), runs: runs.map(viewRun), workflow };
+      return viewIssueDetail(record, repository, runs, workflow);
     },
   );
 

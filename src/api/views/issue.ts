@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { formatIssue, type RepositoryRef } from '../../domain/issue.ts';
 import type { Status } from '../../domain/run.ts';
-import type { IssueRecord } from '../../store/store.ts';
+import { addUsage, noUsage } from '../../domain/usage.ts';
+import type { IssueRecord, RunRecord } from '../../store/store.ts';
 import { outcomeView, phaseView } from './phase.ts';
-import { runView } from './run.ts';
+import { runView, viewRun } from './run.ts';
 import { isoTime, time } from './time.ts';
+import { usageView, viewUsage } from './usage.ts';
 
 /** An issue in its newest life. */
 export const issueView = z
@@ -24,6 +26,7 @@ export const issueView = z
     phase: phaseView,
     status: z.enum(['running', 'frozen', 'destroyed'] satisfies Status[]).nullable(),
     since: time.meta({ description: 'When the phase began.' }),
+    parkedUntil: time.nullable().meta({ description: 'When a parked issue goes on by itself.' }),
     lastCheckinAt: time.nullable(),
     run: z.int().meta({ description: 'Number of the newest run; 0 before the first.' }),
     outcome: outcomeView.nullable().meta({ description: 'How the newest run ended.' }),
@@ -54,7 +57,13 @@ export const workflowView = z
 export type WorkflowView = z.infer<typeof workflowView>;
 
 export const issueDetailView = issueView
-  .extend({ runs: z.array(runView), workflow: workflowView })
+  .extend({
+    usage: usageView
+      .nullable()
+      .meta({ description: 'Of all runs of this life together; null when none has a model.' }),
+    runs: z.array(runView).meta({ description: 'Of all lives.' }),
+    workflow: workflowView,
+  })
   .meta({ id: 'IssueDetail' });
 
 export type IssueDetailView = z.infer<typeof issueDetailView>;
@@ -78,6 +87,7 @@ export function viewIssue(record: IssueRecord, repository: RepositoryRef): Issue
     phase: record.phase,
     status: record.status ?? null,
     since: isoTime(record.since),
+    parkedUntil: isoTime(record.parkedUntil),
     lastCheckinAt: isoTime(record.lastCheckinAt),
     run: record.run,
     outcome: record.outcome ?? null,
@@ -90,6 +100,24 @@ export function viewIssue(record: IssueRecord, repository: RepositoryRef): Issue
             url: pullRequestUrl(record.url, record.prNumber),
             merged: record.prMerged,
           },
+  };
+}
+
+/** @param runs of all lives of the issue */
+export function viewIssueDetail(
+  record: IssueRecord,
+  repository: RepositoryRef,
+  runs: readonly RunRecord[],
+  workflow: WorkflowView,
+): IssueDetailView {
+  const used = runs.flatMap(({ slug, usage }) =>
+    slug === record.slug && usage !== undefined ? [usage] : [],
+  );
+  return {
+    ...viewIssue(record, repository),
+    usage: used.length === 0 ? null : viewUsage(used.reduce(addUsage, noUsage)),
+    runs: runs.map(viewRun),
+    workflow,
   };
 }
 

@@ -1,8 +1,12 @@
 import { z } from 'zod';
+import type { ProviderName } from '../../domain/agent.ts';
 import { doneStatuses } from '../../domain/run.ts';
 import type { RunRecord } from '../../store/store.ts';
 import { outcomeView } from './phase.ts';
 import { isoTime, time } from './time.ts';
+import { budgetView, usageView, viewBudget, viewUsage } from './usage.ts';
+
+const providers = ['script', 'claude', 'codex', 'pi'] as const satisfies readonly ProviderName[];
 
 export const runView = z
   .object({
@@ -13,6 +17,14 @@ export const runView = z
     bottles: z.array(z.string()),
     backend: z.string(),
     hostId: z.string(),
+    provider: z.enum(providers),
+    model: z
+      .string()
+      .nullable()
+      .meta({ description: "As the agent's manifest names it; null: the provider's own choice." }),
+    manifestDigest: z.string().nullable().meta({
+      description: 'SHA-256 of the manifests that it was launched with, in hex.',
+    }),
     cause: z.string().meta({ description: 'What it was started for.' }),
     promptDigest: z.string().meta({ description: 'SHA-256 of the prompt, in hex.' }),
     preparedAt: time,
@@ -21,12 +33,27 @@ export const runView = z
     durationMs: z.int().nullable(),
     outcome: outcomeView.nullable(),
     exitCode: z.int().nullable(),
+    failed: z.boolean().meta({
+      description: "The agent's program reported that it failed, whatever its exit code.",
+    }),
     reason: z.string().nullable(),
     done: z
       .object({ status: z.enum(doneStatuses), summary: z.string() })
       .nullable()
       .meta({ description: "The agent's own report." }),
     watchdogFired: z.boolean(),
+    parkedUntil: time.nullable().meta({
+      description: "When the model's provider takes requests again, for a run that met its limit.",
+    }),
+    usage: usageView.nullable().meta({ description: 'Null when the run has no model.' }),
+    budget: z
+      .object({ run: budgetView, issue: budgetView })
+      .meta({ description: 'As it was when the run was launched.' }),
+    turns: z
+      .int()
+      .nullable()
+      .meta({ description: "Turns of the conversation, where the agent's program counts them." }),
+    message: z.string().nullable().meta({ description: 'The last thing that the agent said.' }),
   })
   .meta({ id: 'Run' });
 
@@ -42,6 +69,9 @@ export function viewRun(record: RunRecord): RunView {
     bottles: [...record.bottleNames],
     backend: record.backendName,
     hostId: record.hostId,
+    provider: record.provider,
+    model: record.model ?? null,
+    manifestDigest: record.manifestDigest ?? null,
     cause: record.cause,
     promptDigest: record.promptDigest,
     preparedAt: isoTime(record.preparedAt),
@@ -50,9 +80,15 @@ export function viewRun(record: RunRecord): RunView {
     durationMs: startedAt === undefined || endedAt === undefined ? null : endedAt - startedAt,
     outcome: record.outcome ?? null,
     exitCode: record.exitCode ?? null,
+    failed: record.failed,
     reason: record.reason ?? null,
     done:
       doneStatus === undefined ? null : { status: doneStatus, summary: record.doneSummary ?? '' },
     watchdogFired: record.watchdogFired,
+    parkedUntil: isoTime(record.parkedUntil),
+    usage: record.usage === undefined ? null : viewUsage(record.usage),
+    budget: { run: viewBudget(record.runBudget), issue: viewBudget(record.issueBudget) },
+    turns: record.turns ?? null,
+    message: record.message ?? null,
   };
 }

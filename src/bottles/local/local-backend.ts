@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import type { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -123,15 +123,18 @@ function asUser(
   cgroups: string[],
 ): [string, ...string[]] {
   const stages = stagingPlaces(Object.values(mounts));
+  // One `mount` for all of them: each costs as much as the sandbox itself.
+  const table = join(mounts.bottle, 'fstab');
   const binds = Object.values(mounts).map(
-    (path, index) => `mount --bind -- ${quote(path)} ${stages[index]}`,
+    (path, index) => `${escapeInTable(path)} ${stages[index]} none bind 0 0\n`,
   );
+  writeFileSync(table, binds.join(''), { mode: 0o600 });
   const names = Object.keys(mounts) as (keyof Mounts)[];
   const staged = Object.fromEntries(names.map((name, index) => [name, stages[index]]));
   const script = [
     'set -e',
     ...cgroups.map((file) => `echo $$ > ${quote(file)}`),
-    ...binds,
+    `mount --all --fstab ${quote(table)}`,
     'exec "$@"',
   ].join('\n');
   const user = String(uid);
@@ -153,6 +156,14 @@ function stagingPlaces(paths: readonly string[]): string[] {
     throw new Error(`too few of ${places.join(', ')} can be mounted on`);
   }
   return free;
+}
+
+/** As fstab(5) has it. */
+function escapeInTable(path: string): string {
+  return path.replaceAll(
+    /[\s\\#]/g,
+    (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`,
+  );
 }
 
 function quote(text: string): string {
