@@ -31,6 +31,7 @@ class ContainerLauncher {
   }
 
   static async start(): Promise<void> {
+    const door = bridgeDoor();
     // The supervisor knows them by their order.
     const supervisor = await open();
     supervisor.on('close', () => process.exit(1));
@@ -38,7 +39,7 @@ class ContainerLauncher {
     // Sent by `docker stop`.
     process.on('SIGTERM', terminate);
     createInterface({ input: supervisor }).on('line', (line) => launcher.#obey(line));
-    await bridgeDoor();
+    await door;
     launcher.#report({ type: 'listening' });
   }
 

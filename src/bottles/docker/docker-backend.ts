@@ -39,20 +39,29 @@ async function prepare(
   paths: BottlePaths,
   image: string | undefined,
 ): Promise<void> {
-  const engine = await openEngine(socket);
   await Promise.all([
     makeStateDirectories(paths),
     writeAccounts(paths),
-    // What a run left that nobody froze.
-    freeze(socket, paths),
+    chooseImage(socket, paths, image),
   ]);
+}
+
+/** The image of the next run: the one that the bottle was frozen into, or that of a new bottle. */
+async function chooseImage(
+  socket: string,
+  paths: BottlePaths,
+  name: string | undefined,
+): Promise<void> {
+  // What a run left that nobody froze. A bottle that was never prepared has no containers.
+  if (readDockerState(paths) !== undefined) await freeze(socket, paths);
+  const engine = await openEngine(socket);
   const state = readDockerState(paths);
   if (state?.frozen) {
     await checkFrozenImage(engine, state.image);
     await writeDockerState(paths, { ...state, socket });
   } else {
-    const digest = await resolveImage(engine, image);
-    await writeDockerState(paths, { socket, image: digest, frozen: false });
+    const image = await resolveImage(engine, name);
+    await writeDockerState(paths, { socket, image, frozen: false });
   }
 }
 
