@@ -10,6 +10,7 @@ import { Places } from './activities/places.ts';
 import { createRecordActivities } from './activities/records.ts';
 import { createReportActivities } from './activities/reports.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
+import { providers } from './agents/providers.ts';
 import { ensureApiToken } from './api/api-token.ts';
 import type { HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
@@ -71,7 +72,7 @@ export async function startOrchestrator(
   let login: string | undefined;
   const credentials = async (): Promise<ForgeCredentials> => {
     login ??= await forge.whoAmI();
-    return { apiUrl, login, token: forgeToken };
+    return { apiUrl, login, token: forgeToken, modelKeys: config.llm.keys };
   };
 
   const found = await findBackends({ dockerHost: config.dockerHost });
@@ -96,6 +97,9 @@ export async function startOrchestrator(
   const places = new Places(host, config.maxBottles);
   const catalogue = createManifestCatalogue({
     directory: dataDirectory,
+    providers,
+    routes: config.llm.routes,
+    repositoryFiles: forge,
     promptFile: inside.prompt,
     doorUrl: inside.doorUrl,
     onProblem: ({ error }) => logger.warn(error.message),

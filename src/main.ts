@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { findBuilt, programVersion } from './built.ts';
+import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
+import type { LocalManifests } from './cli/local-manifests.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
@@ -79,9 +81,14 @@ function loadDevConfig(options: LoadOptions): Config {
   }
 }
 
+async function manifests(options: LoadOptions): Promise<LocalManifests> {
+  const { openManifests } = await import('./open-manifests.ts');
+  return await openManifests(environment(), options);
+}
+
 const program = buildProgram({
   version: programVersion(),
   run,
-  further: [devCommand(dev), demoCommand(demo)],
+  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests)],
 });
 process.exitCode = await runProgram(program, process.argv);

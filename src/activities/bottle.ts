@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
 import { ApplicationFailure, Context, log } from '@temporalio/activity';
-import type { Catalogue, LaunchPlan } from '../agents/catalogue.ts';
+import type { Catalogue, LaunchPlan, SandboxParts } from '../agents/catalogue.ts';
 import type {
   BottleHost,
   ForgeCredentials,
@@ -115,26 +115,27 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       order,
       cancellationSignal,
     );
-    const { prepared } = await order;
+    const { prepared, timeLimitMs } = await order;
     // A run that ended before its agent began counts as started now: the watch tells its end.
-    return await started(issue, run, startedAt ?? Date.now(), prepared);
+    const launched = await started(issue, run, startedAt ?? Date.now(), prepared);
+    return timeLimitMs === undefined ? launched : { ...launched, timeLimitMs };
   }
 
   /** All of the launch that the forge is asked for. */
   async function putTogether(
     input: LaunchInput,
     run: RunKey,
-    sandbox: Pick<LaunchRequest, 'limits' | 'image'>,
+    sandbox: SandboxParts,
     earlier: Prepared | undefined,
-  ): Promise<LaunchOrder & { readonly prepared: Prepared }> {
+  ): Promise<PreparedOrder> {
     const { issue, life, workflowId } = input;
-    const [plan, repository, forgeCredentials] = await Promise.all([
-      catalogue.plan(life.agent, life.bottle),
+    const [repository, forgeCredentials] = await Promise.all([
       forge.readRepositoryById(issue.repository.id),
       credentials(),
     ]);
     const { login } = forgeCredentials;
     await store.repositories.see(repository.ref);
+    const plan = await catalogue.plan(life.agent, life.bottle, repository.ref);
     const session = await findSession(run.slug, plan.provider);
     const prepared = earlier ?? (await prepare(input, run, plan, session));
     // Also by a further attempt: the manifests may have been mended since the one before.
@@ -160,14 +161,26 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       argv: command.argv,
       environment: { ...plan.environment, ...command.environment },
       files: command.files,
+      llm: {
+        routes: plan.routes,
+        runBudget: plan.runBudget,
+        issueBudget: plan.issueBudget,
+        spentBefore: await store.runs.spentBy(run.slug, run.run),
+      },
+      egress: plan.egress,
       gitIdentity: {
         name: login,
         email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
       },
       ...sandbox,
-      deadlineMs: input.deadlineMs,
+      deadlineMs: Math.min(input.deadlineMs, plan.timeLimitMs ?? Infinity),
     };
-    return { request, credentials: forgeCredentials, prepared };
+    return {
+      request,
+      credentials: forgeCredentials,
+      prepared,
+      timeLimitMs: plan.timeLimitMs,
+    };
   }
 
   async function started(
@@ -292,6 +305,11 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
   }
+}
+
+interface PreparedOrder extends LaunchOrder {
+  readonly prepared: Prepared;
+  readonly timeLimitMs: number | undefined;
 }
 
 interface Prepared {

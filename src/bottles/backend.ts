@@ -64,6 +64,8 @@ export interface Sandbox {
   readonly runtimeDirectory: string;
   /** The run's prompt, mounted read-only at `/run/prompt.md`. */
   readonly promptFile: string;
+  /** Files and directories, mounted read-only as `/opt/tools/<last part>`. */
+  readonly tools: readonly string[];
   readonly limits: BottleLimits;
 }
 
@@ -72,4 +74,5 @@ export interface BottleLimits {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly pids?: number;
+  readonly diskBytes?: number;
 }

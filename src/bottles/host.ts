@@ -104,6 +104,8 @@ export interface SandboxRequest extends RunKey {
   readonly limits: BottleLimits;
   /** Image of a container backend; `local` has none. */
   readonly image?: string;
+  /** Files and directories of the host, absolute, to be mounted read-only as `/opt/tools/<last part>`; absent: none. */
+  readonly tools?: readonly string[];
 }
 
 /** Everything a run needs, without a secret in it. Kept in the bottle's directory. */

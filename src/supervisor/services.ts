@@ -8,7 +8,7 @@ import type { Forge } from '../forges/forge.ts';
 import type { DoorHandler } from './door.ts';
 import { createGitGate, repositoryPath } from './git-gate/git-gate.ts';
 import type { OperationLog } from './operation-log.ts';
-import { createSidecar, rpcPath } from './sidecar/sidecar.ts';
+import { createSidecar, mcpPath, rpcPath } from './sidecar/sidecar.ts';
 
 /** What an agent reaches through its bottle's door. */
 export interface Services {
@@ -56,6 +56,7 @@ export function createServices(options: ServicesOptions): Services {
     routes: new Map<string, DoorHandler>([
       [repositoryPath, (incoming, response) => void gate.handle(incoming, response)],
       [rpcPath, (incoming, response) => void sidecar.handle(incoming, response)],
+      [mcpPath, (incoming, response) => void sidecar.handle(incoming, response)],
     ]),
     setCredentials(credentials) {
       sidecar.setForge(options.createForge(request, credentials));

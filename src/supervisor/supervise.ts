@@ -35,8 +35,10 @@ import { keepVigil } from './vigil.ts';
 
 /** Longer than any request to the forge may take. */
 const settleMs = 35_000;
-/** Each chunk of output is garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts us with `--expose-gc`. */
+/** Output and calls are garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts us with `--expose-gc`. */
 const collectBytes = 8 * 1024 * 1024;
+/** As much of it as a call may leave behind, with what the forge answered. */
+const callBytes = 160 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -93,6 +95,7 @@ class Supervisor {
   #credentials: ForgeCredentials | undefined;
   #done: Done | undefined;
   #deadlineMs = Infinity;
+  #uncollectedBytes = 0;
   /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
   #begunAt: number | undefined;
 
@@ -149,21 +152,25 @@ class Supervisor {
       socketDirectory: this.#file.sockets.mounted,
       runtimeDirectory: this.#file.runtimeDirectory,
       promptFile: this.#run.prompt,
+      tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
     });
-    let uncollected = 0;
     for (const stream of [sandbox.stdout, sandbox.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         output.write(chunk);
         this.#checkin.onOutput();
-        uncollected += chunk.length;
-        if (uncollected > collectBytes) {
-          uncollected = 0;
-          globalThis.gc?.({ type: 'minor' });
-        }
+        this.#collect(chunk.length);
       });
     }
     return sandbox;
+  }
+
+  #collect(bytes: number): void {
+    this.#uncollectedBytes += bytes;
+    if (this.#uncollectedBytes > collectBytes) {
+      this.#uncollectedBytes = 0;
+      globalThis.gc?.({ type: 'minor' });
+    }
   }
 
   #openControl(nonce: string): Promise<ControlServer> {
@@ -194,7 +201,10 @@ class Supervisor {
       onPullRequest: (number) =>
         journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
       onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
-      onCall: () => this.#checkin.onCall(),
+      onCall: () => {
+        this.#checkin.onCall();
+        this.#collect(callBytes);
+      },
     });
     if (this.#credentials !== undefined) this.#services.setCredentials(this.#credentials);
     this.#door?.serve(this.#services.routes);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -48,8 +48,6 @@ export class HostFixture {
   readonly host: BottleHost;
   readonly runtimeDirectory: string;
   readonly socketBase: string;
-  /** Other fixtures on this machine have other slugs: processes are found by them. */
-  #slugs = randomInt(2 ** 31);
   readonly #image: string | undefined;
 
   private constructor(
@@ -113,7 +111,8 @@ export class HostFixture {
 
   /** A request for a new bottle whose agent is a shell script. */
   request(script: string, changes: Partial<LaunchRequest> = {}): LaunchRequest {
-    const hex = (++this.#slugs).toString(16).padStart(8, '0');
+    // Processes and cgroups are told apart by the slug alone: fixtures of other test runs may live now.
+    const hex = randomBytes(4).toString('hex');
     return {
       slug: `test-${hex}`,
       run: 1,

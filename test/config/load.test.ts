@@ -61,6 +61,7 @@ describe('the configuration', () => {
         commentDebounceMs: 10_000,
       },
       maxBottles: 2,
+      llm: { routes: {}, keys: {} },
       logLevel: 'info',
       temporal: {
         namespace: 'default',

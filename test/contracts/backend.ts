@@ -1,4 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BottleBackend } from '../../src/bottles/backend.ts';
 import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
@@ -109,6 +112,30 @@ export function describeBackend(backend: BottleBackend, image?: string): void {
         `for place in ${places.join(' ')}; do touch $place/x 2>/dev/null && echo $place; done`,
       );
       expect(output.trim().split('\n')).toEqual(['/work', '/home/agent', '/tmp']);
+    });
+
+    test('shows the agent the tools of its bottle, read-only, as a directory and as a file', async () => {
+      const tools = await realpath(await mkdtemp(join(tmpdir(), 'tools-')));
+      await chmod(tools, 0o700);
+      const program = "it's a tool";
+      await mkdir(join(tools, 'kit/bin'), { recursive: true });
+      await writeFile(join(tools, 'kit/bin/hello'), '#!/bin/sh\necho hello\n', { mode: 0o755 });
+      await writeFile(join(tools, program), '#!/bin/sh\necho alone\n', { mode: 0o755 });
+      const request = {
+        ...fixture.request(
+          `/opt/tools/kit/bin/hello; "/opt/tools/${program}"; ls /opt/tools; touch /opt/tools/x /opt/tools/kit/x 2>&1 | wc -l`,
+        ),
+        tools: [join(tools, 'kit'), join(tools, program)],
+      };
+      await fixture.run(request);
+      await rm(tools, { recursive: true });
+      expect((await fixture.output(request)).trim().split('\n')).toEqual([
+        'hello',
+        'alone',
+        program,
+        'kit',
+        '2',
+      ]);
     });
 
     test('gives the agent no network but the door', async () => {

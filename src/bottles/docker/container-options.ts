@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type Docker from 'dockerode';
 import type { BottleLimits, Sandbox } from '../backend.ts';
 import { inside } from '../directory.ts';
@@ -40,6 +40,7 @@ export function containerOptions(
         mount(sandbox.socketDirectory, inside.sockets, true),
         mount(sandbox.runtimeDirectory, inside.runtime, true),
         mount(sandbox.promptFile, inside.prompt, true),
+        ...sandbox.tools.map((tool) => mount(tool, `${inside.tools}/${basename(tool)}`, true)),
         mount(join(paths.root, 'passwd'), '/etc/passwd', true),
         mount(join(paths.root, 'group'), '/etc/group', true),
       ],

@@ -73,6 +73,8 @@ function judge(version: Docker.DockerVersion, info: EngineInfo): BackendCheck {
     memoryBytes: info.MemoryLimit,
     cpus: info.CpuCfsQuota,
     pids: info.PidsLimit,
+    // overlay2 on ext4 has no quota, and the working copy is outside of the container.
+    diskBytes: false,
   };
   const enforced = (Object.keys(limits) as (keyof BottleLimits)[]).filter((name) => limits[name]);
   return { usable: true, limits: enforced };
