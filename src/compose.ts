@@ -19,7 +19,7 @@ import { lockDataDirectory } from './bottles/data-lock.ts';
 import { inside } from './bottles/directory.ts';
 import type { ForgeCredentials } from './bottles/host.ts';
 import { readHostId } from './bottles/host-id.ts';
-import { findBackends, usableBackends } from './bottles/registry.ts';
+import { defaultBackend, findBackends, usableBackends } from './bottles/registry.ts';
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
@@ -97,6 +97,7 @@ export async function startOrchestrator(
   const places = new Places(host, config.maxBottles);
   const catalogue = createManifestCatalogue({
     directory: dataDirectory,
+    defaultBackend: defaultBackend(backends),
     providers,
     routes: config.llm.routes,
     repositoryFiles: forge,

@@ -4,7 +4,7 @@ import type { BackendCheck, BottleBackend } from './backend.ts';
 import { createDockerBackend } from './docker/docker-backend.ts';
 import { createLocalBackend } from './local/local-backend.ts';
 
-/** In the order in which they are preferred for a bottle whose manifest names none. */
+/** The preferred one first. */
 const available: readonly BackendName[] = ['local', 'docker'];
 
 export interface BackendSettings {
@@ -24,7 +24,7 @@ export function createBackend(name: BackendName, settings: BackendSettings = {})
   }
 }
 
-/** Looks which backends work on this machine. The first that does is the one for bottles whose manifest names none. */
+/** Looks which backends work on this machine. */
 export async function findBackends(
   settings: BackendSettings,
 ): Promise<{ readonly backend: BottleBackend; readonly check: BackendCheck }[]> {
@@ -42,4 +42,9 @@ export function usableBackends(
 ): ReadonlyMap<BackendName, BottleBackend> {
   const usable = found.filter(({ check }) => check.usable);
   return new Map(usable.map(({ backend }) => [backend.name, backend]));
+}
+
+/** The backend of bottles whose manifest names none: the first that works, or, where none does, the first. */
+export function defaultBackend(usable: ReadonlyMap<BackendName, BottleBackend>): BackendName {
+  return available.find((name) => usable.has(name)) ?? 'local';
 }
