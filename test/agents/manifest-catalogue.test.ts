@@ -75,7 +75,7 @@ describe('the catalogue of manifests', () => {
       provider: 'script',
       standingPrompt: 'You are careful.',
       environment: { MODE: 'demo' },
-      limits: { memoryBytes: 512 * 1024 * 1024 },
+      sandbox: { limits: { memoryBytes: 512 * 1024 * 1024 } },
       routes: {},
       egress: [],
       runBudget: {},
