@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
 import { Bench } from './bench.ts';
+import { measureDocker } from './docker.ts';
 import { type Figure, formatFigure, isMet, round } from './figure.ts';
 import { measureGateway } from './gateway.ts';
 import { measureHistory } from './history.ts';
@@ -21,6 +22,7 @@ const benchmarks: ReadonlyMap<string, Measure> = new Map([
   ['supervisor', measureSupervisor],
   ['gateway', measureGateway],
   ['reattach', measureReattach],
+  ['docker', measureDocker],
 ]);
 
 const help = `Usage: npm run bench -- [--only NAME,…]

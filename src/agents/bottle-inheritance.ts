@@ -6,7 +6,8 @@ import type { ManifestSource } from './manifest-source.ts';
 
 /** A bottle as it is used: with what it has of those it extends, and the defaults. */
 export interface BottleManifest {
-  readonly backend: BackendName;
+  /** Undefined: `local` where it works, else `docker`. */
+  readonly backend: BackendName | undefined;
   /** Undefined: the backend's own, where it has images at all. */
   readonly image: string | undefined;
   readonly egress: readonly string[];
@@ -36,7 +37,7 @@ export function resolveBottle(
   const lineage = lineageOf(name, bottles);
   const [own] = lineage;
   const keys = lineage.map(({ value }) => value).reduceRight(merge, {});
-  if (keys.image !== undefined && (keys.backend ?? 'local') !== 'docker') {
+  if (keys.image !== undefined && keys.backend !== 'docker') {
     throw own.problemAt(
       [own.value.image === undefined ? 'backend' : 'image'],
       `only bottles of the backend docker have an image, which is ${keys.image} here`,
@@ -50,7 +51,7 @@ export function resolveBottle(
     throw own.problemAt(['tools'], `two of them would be /opt/tools/${basename(twice)}`);
   }
   return {
-    backend: keys.backend ?? 'local',
+    backend: keys.backend,
     image: keys.image,
     egress: keys.egress ?? [],
     limits: {

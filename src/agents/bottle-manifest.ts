@@ -49,7 +49,7 @@ export const bottleSchema = z.strictObject(
         'must be the name of a backend: local, docker, bot-bottle',
       )
       .optional()
-      .describe('How it is realised; local unless given.'),
+      .describe('How it is realised; local where that works, else docker, unless given.'),
     image: z
       .string('must be text')
       .max(512, { error: 'is longer than any image is called', abort: true })

@@ -17,7 +17,7 @@ export interface Catalogue {
     readonly agents: ReadonlyMap<string, { readonly bottle: string | undefined }>;
     readonly bottles: ReadonlySet<string>;
   }>;
-  /** The bottle's backend, `local` where its manifest names none. */
+  /** The bottle's backend; the first that works on this machine where its manifest names none. */
   backendOf(bottle: string): Promise<BackendName>;
   /**
    * What a sandbox is made of. @throws LaunchRefusedError when the manifests no longer have this bottle, or it is broken

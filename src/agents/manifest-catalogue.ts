@@ -1,3 +1,4 @@
+import type { BackendName } from '../domain/bottle.ts';
 import { LaunchRefusedError } from '../domain/errors.ts';
 import type { RepositoryRef } from '../domain/issue.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -10,6 +11,8 @@ export interface ManifestCatalogueOptions extends PlanSettings {
   /** Holds `agents/` and `bottles/`. */
   readonly directory: string;
   readonly providers: Providers;
+  /** Of bottles whose manifest names none. */
+  readonly defaultBackend: BackendName;
   /** Where the agents of repositories are read from. */
   readonly repositoryFiles: RepositoryFiles;
   /** Called for each problem each time the manifests are read. */
@@ -55,7 +58,7 @@ export function createManifestCatalogue(options: ManifestCatalogueOptions): Cata
       return { agents, bottles: new Set(bottles.keys()) };
     },
     async backendOf(bottle) {
-      return (await loadHome()).bottles.get(bottle)?.backend ?? 'local';
+      return (await loadHome()).bottles.get(bottle)?.backend ?? options.defaultBackend;
     },
     async sandboxOf(name) {
       const home = await loadHome();

@@ -65,7 +65,8 @@ async function show(name: string, options: ShowOptions, open: ManifestsHandler) 
     return {
       agent: name,
       bottle: bottleName,
-      backend: bottle.backend,
+      // Null: which one it is depends on what works where the orchestrator runs.
+      backend: bottle.backend ?? null,
       manifests: [agent.source.file, ...bottle.sources.map(({ file }) => file)],
       ...sandbox,
       ...rest,
@@ -87,7 +88,7 @@ function format(shown: Shown): string {
   const rows: [string, string][] = [
     ['provider', shown.provider],
     ['model', shown.model ?? "the program's own choice"],
-    ['bottle', `${shown.bottle} (${shown.backend})`],
+    ['bottle', `${shown.bottle} (${shown.backend ?? 'local where that works, else docker'})`],
     ['image', shown.image ?? ''],
     ['limits', formatLimits(shown.limits)],
     ['time', shown.timeLimitMs === undefined ? '' : formatDuration(shown.timeLimitMs)],

@@ -23,6 +23,8 @@ export interface Config {
   readonly apiTokenFile: string;
   /** `XDG_RUNTIME_DIR`, where sockets may lie. */
   readonly runtimeDirectory: string | undefined;
+  /** `DOCKER_HOST`, where Docker Engine listens. */
+  readonly dockerHost: string | undefined;
   readonly forge: {
     readonly org: string;
     /** Ends in `/api/v1`, without a slash behind it. */
@@ -129,6 +131,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   return {
     ...wellKnownFiles(dataDirectory),
     runtimeDirectory: environment['XDG_RUNTIME_DIR'],
+    dockerHost: environment['DOCKER_HOST'],
     forge: { org: known.forgeOrg, apiUrl: known.forgeApi, token: known.forgeToken },
     server: {
       host: known.host,

@@ -47,9 +47,10 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
         return failed.reject(new LaunchFailure(`git clone: ${message.reason}`, true));
     }
   });
-  void exited.then(({ code, reason }) => {
+  void exited.then(({ code, reason, retryable }) => {
     const how = reason ?? `exit code ${code}`;
-    failed.reject(new LaunchFailure(`the sandbox ended before the agent started (${how})`, true));
+    const message = `the sandbox ended before the agent started (${how})`;
+    failed.reject(new LaunchFailure(message, retryable ?? true));
   });
 
   const tell = (message: SupervisorMessage): void => {

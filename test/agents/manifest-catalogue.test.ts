@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createManifestCatalogue } from '../../src/agents/manifest-catalogue.ts';
 import { ForgeUnavailableError, LaunchRefusedError } from '../../src/domain/errors.ts';
 import type { LlmRoute } from '../../src/domain/agent.ts';
+import type { BackendName } from '../../src/domain/bottle.ts';
 import type { RepositoryRef } from '../../src/domain/issue.ts';
 import { MemoryForge } from '../../src/forges/memory/memory-forge.ts';
 import { type MemoryPerson, MemorySite } from '../../src/forges/memory/memory-site.ts';
@@ -34,9 +35,13 @@ afterEach(async () => {
 
 const write = (file: string, text: string): Promise<void> => writeFile(join(directory, file), text);
 
-const open = (configured: Readonly<Record<string, LlmRoute>> = routes) =>
+const open = (
+  configured: Readonly<Record<string, LlmRoute>> = routes,
+  defaultBackend: BackendName = 'local',
+) =>
   createManifestCatalogue({
     directory,
+    defaultBackend,
     providers: withModelProvider,
     routes: configured,
     repositoryFiles: forge,
@@ -210,7 +215,9 @@ budget:
   test('knows each bottle’s backend', async () => {
     await write('bottles/image.md', '---\nbackend: docker\n---\n');
     await write('bottles/derived.md', '---\nextends: image\n---\n');
-    expect(await open().backendOf('small')).toBe('local');
+    await write('bottles/plain.md', '---\n---\n');
+    expect(await open().backendOf('plain')).toBe('local');
+    expect(await open(routes, 'docker').backendOf('plain')).toBe('docker');
     expect(await open().backendOf('derived')).toBe('docker');
   });
 });

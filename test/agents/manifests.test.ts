@@ -71,7 +71,7 @@ describe('manifests', () => {
       files: {},
     });
     expect(bottles.get('small')).toMatchObject({
-      backend: 'local',
+      backend: undefined,
       environment: { MODE: 'demo' },
       limits: { memoryBytes: 512 * 1024 * 1024, cpus: 1.5, pids: 256 },
     });

@@ -48,13 +48,16 @@ export class HostFixture {
   readonly host: BottleHost;
   readonly runtimeDirectory: string;
   readonly socketBase: string;
+  readonly #image: string | undefined;
 
   private constructor(
     directory: string,
     runtimeDirectory: string,
     timing: SupervisorTiming,
     backend: BottleBackend,
+    image: string | undefined,
   ) {
+    this.#image = image;
     this.directory = directory;
     this.dataDirectory = join(directory, 'data');
     this.upstream = join(directory, 'upstream.git');
@@ -69,6 +72,7 @@ export class HostFixture {
       timing?: Partial<SupervisorTiming>;
       directory?: string;
       backend?: BottleBackend;
+      image?: string;
     } = {},
   ): Promise<HostFixture> {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'bottles-')));
@@ -81,6 +85,7 @@ export class HostFixture {
       runtime,
       timing,
       options.backend ?? createLocalBackend(),
+      options.image,
     );
     await fixture.#makeUpstream();
     return fixture;
@@ -129,6 +134,7 @@ export class HostFixture {
       gitIdentity: { name: 'Agent', email: 'agent@example.test' },
       limits: {},
       deadlineMs: 3_600_000,
+      ...(this.#image === undefined ? {} : { image: this.#image }),
       ...changes,
     };
   }

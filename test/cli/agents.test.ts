@@ -64,7 +64,7 @@ describe('agents show', () => {
     for (const line of [
       /^demo$/m,
       /^provider +script$/m,
-      /^bottle +small \(local\)$/m,
+      /^bottle +small \(local where that works, else docker\)$/m,
       /^limits +memory 512m, pids 1024$/m,
       /^time +30m$/m,
       /^budget +500 tokens a run$/m,
@@ -86,7 +86,7 @@ describe('agents show', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       agent: 'demo',
       bottle: 'base',
-      backend: 'local',
+      backend: null,
       provider: 'script',
       argv: ['sh', '-c', 'echo "it\'s"'],
       limits: { memoryBytes: 512 * 1024 ** 2, pids: 1024 },

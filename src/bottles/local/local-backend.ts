@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { chmod, chown, mkdir } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -14,6 +13,7 @@ import type {
 } from '../backend.ts';
 import type { LauncherChannel, LauncherMessage } from '../launch-protocol.ts';
 import { readManifest } from '../manifest.ts';
+import { makeStateDirectories } from '../state-directories.ts';
 import { systemEnvironment } from '../system.ts';
 import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
 import { enforceableLimits, makeCgroups, removeCgroups } from './cgroup.ts';
@@ -25,18 +25,7 @@ export function createLocalBackend(): BottleBackend {
   return {
     name: 'local',
     check: checkSandboxes,
-    async prepare(paths) {
-      // The bottle's user goes through it to what is its own; the data directory above it is closed to everybody else.
-      const open = [paths.root, paths.runs].map((directory) => chmod(directory, 0o711));
-      const uid = readManifest(paths)?.uid;
-      const own = [paths.work, paths.home].map(async (directory) => {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        if (uid !== undefined) await chown(directory, uid, uid);
-        // An agent may have closed it to itself.
-        await chmod(directory, 0o700);
-      });
-      await Promise.all([...open, ...own]);
-    },
+    prepare: makeStateDirectories,
     spawn: spawnSandbox,
     async freeze(paths) {
       await killSandboxProcesses(paths.slug);
