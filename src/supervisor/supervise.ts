@@ -24,7 +24,9 @@ import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
 import { OutputLog } from '../journal/output-log.ts';
 import { claimJournal, type JournalWriter } from '../journal/writer.ts';
+import type { AgentFacts } from '../agents/output-reader.ts';
 import { cloneOrder } from './agent-environment.ts';
+import { AgentOutput } from './agent-output.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
 import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
@@ -40,6 +42,8 @@ import { createYoungCollector } from './young-garbage.ts';
 const settleMs = 35_000;
 /** As much garbage as a call may leave behind, with what the forge answered. */
 const callBytes = 160 * 1024;
+/** Of what the agent said last. */
+const longestMessage = 4 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -100,6 +104,7 @@ class Supervisor {
   /** Why the models answer no more, if they do not. */
   #shortage: EndCause | undefined;
   readonly #collect = createYoungCollector();
+  readonly #output: AgentOutput;
   /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
   #begunAt: number | undefined;
 
@@ -114,6 +119,10 @@ class Supervisor {
       this.#run.checkin,
       async () => (await this.#door?.answers()) ?? false,
     );
+    this.#output = new AgentOutput(
+      new OutputLog(this.#run.output),
+      (id) => void journal.append({ type: 'session', at: Date.now(), id }).catch(() => {}),
+    );
     // Whoever waits hears of it; when nobody waits any more it means nothing.
     this.#abandoned.promise.catch(() => {});
   }
@@ -123,8 +132,7 @@ class Supervisor {
     const { sockets, timing } = this.#file;
     const door = await openDoor(sockets.sidecar);
     this.#door = door;
-    const output = new OutputLog(this.#run.output);
-    const sandbox = this.#spawn(output);
+    const sandbox = this.#spawn();
     const control = await this.#openControl(nonce);
     using _vigil = keepVigil({
       timing,
@@ -144,13 +152,13 @@ class Supervisor {
     this.#parts.terminated.addEventListener('abort', () => this.#onTerminated());
 
     const failure = await this.#launch(sandbox, door);
-    if (failure === undefined) await this.#untilEnd(sandbox, output);
-    else await this.#giveUp(failure, sandbox, output);
+    if (failure === undefined) await this.#untilEnd(sandbox);
+    else await this.#giveUp(failure, sandbox);
     control.close();
     door.close();
   }
 
-  #spawn(output: OutputLog): RunningSandbox {
+  #spawn(): RunningSandbox {
     const sandbox = this.#parts.backend.spawn({
       paths: this.#paths,
       socketDirectory: this.#file.sockets.mounted,
@@ -159,9 +167,9 @@ class Supervisor {
       tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
     });
-    for (const stream of [sandbox.stdout, sandbox.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        output.write(chunk);
+    for (const name of ['stdout', 'stderr'] as const) {
+      sandbox[name].on('data', (chunk: Buffer) => {
+        this.#output[name](chunk);
         this.#checkin.onOutput();
         this.#collect(chunk.length);
       });
@@ -188,6 +196,7 @@ class Supervisor {
     const request = readRequestFile(this.#run.request);
     const journal = this.#journal;
     this.#deadlineMs = request.deadlineMs;
+    this.#output.expect(request.provider ?? 'script');
     const services = await createServices({
       file: this.#file,
       request,
@@ -270,9 +279,9 @@ class Supervisor {
   }
 
   /** Leaves a claim that may be replaced. */
-  async #giveUp(failure: LaunchFailure, sandbox: RunningSandbox, output: OutputLog): Promise<void> {
+  async #giveUp(failure: LaunchFailure, sandbox: RunningSandbox): Promise<void> {
     await sandbox.kill();
-    output.close();
+    this.#output.close();
     const { message: reason, retryable } = failure;
     await this.#journal.append(
       { type: 'launch-failed', at: Date.now(), reason, retryable },
@@ -281,7 +290,7 @@ class Supervisor {
     await this.#journal.close();
   }
 
-  async #untilEnd(sandbox: RunningSandbox, output: OutputLog): Promise<void> {
+  async #untilEnd(sandbox: RunningSandbox): Promise<void> {
     const first = await Promise.race([
       sandbox.exited,
       this.#ending.requested.then(() => undefined),
@@ -290,12 +299,12 @@ class Supervisor {
     // What the agent left behind ends with it.
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
-    output.close();
+    const facts = this.#output.close();
     const [unwritten, usage] = await Promise.all([
       this.#operations.settle(settleMs),
       this.#services?.close(),
     ]);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage) }, unwritten);
+    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage, facts) }, unwritten);
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -304,15 +313,9 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined, usage: Usage | undefined): RunEnd {
-    const cause: EndCause | undefined =
-      exit === undefined
-        ? this.#ending.cause
-        : {
-            outcome: 'exited',
-            ...(exit.reason === undefined ? {} : { reason: exit.reason }),
-            ...this.#shortage,
-          };
+  #judge(exit: SandboxExit | undefined, usage: Usage | undefined, facts: AgentFacts): RunEnd {
+    const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
+    const { turns, message, failure } = facts;
     return {
       outcome: 'lost',
       ...cause,
@@ -320,8 +323,20 @@ class Supervisor {
       ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
-      ...(usage === undefined ? {} : { usage }),
+      ...(failure === undefined ? {} : { failed: true }),
+      ...(usage === undefined ? {} : { usage: withCost(usage, facts.costUsd) }),
+      ...(turns === undefined ? {} : { turns }),
+      ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
+  }
+
+  #judgeExit({ reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
+    const why = reason ?? failure;
+    const told = why === undefined ? {} : { reason: why };
+    if (this.#shortage !== undefined) return { ...told, ...this.#shortage };
+    return limit?.resetsAt !== undefined && limit.resetsAt > Date.now()
+      ? { outcome: 'parked', ...told, parkedUntil: Math.round(limit.resetsAt) }
+      : { outcome: 'exited', ...told };
   }
 
   /** Without a time of reset there is nothing to wait for: the agent has heard of it, and its end tells why. */
@@ -354,4 +369,9 @@ class Supervisor {
   #abandon(reason: string): void {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
+}
+
+/** Where no price is known, what the agent's program reckons itself. */
+function withCost(usage: Usage, costUsd: number | undefined): Usage {
+  return usage.costUsd !== undefined || costUsd === undefined ? usage : { ...usage, costUsd };
 }
