@@ -4,6 +4,7 @@ import { formatTable } from '../src/cli/table.ts';
 import { Bench } from './bench.ts';
 import { measureDocker } from './docker.ts';
 import { type Figure, formatFigure, isMet, round } from './figure.ts';
+import { measureGateway } from './gateway.ts';
 import { measureHistory } from './history.ts';
 import { measureIngest } from './ingest.ts';
 import { measureLaunch } from './launch.ts';
@@ -19,6 +20,7 @@ const benchmarks: ReadonlyMap<string, Measure> = new Map([
   ['launch', measureLaunch],
   ['history', measureHistory],
   ['supervisor', measureSupervisor],
+  ['gateway', measureGateway],
   ['reattach', measureReattach],
   ['docker', measureDocker],
 ]);

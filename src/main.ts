@@ -27,7 +27,7 @@ async function run(options: LoadOptions): Promise<void> {
   });
 }
 
-async function demo({ once, task, comment }: DemoRequest): Promise<number> {
+async function demo({ once, task, comment, agent, backend }: DemoRequest): Promise<number> {
   const [{ runDemo }, { destroyAllBottles }] = await Promise.all([
     import('./demo/demo.ts'),
     import('./bottles/destroy-all.ts'),
@@ -36,6 +36,7 @@ async function demo({ once, task, comment }: DemoRequest): Promise<number> {
     once: once ?? false,
     task,
     comment,
+    cast: { agent, backend },
     program: import.meta.filename,
     output: process.stdout,
     connect: (access) => new ApiClient(access),

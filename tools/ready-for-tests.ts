@@ -1,4 +1,5 @@
 /** Brings everything that `npm test` needs beyond the npm packages; run by `temporal-dev.sh test`. */
+import { agentCliNames, ensureAgentCli } from './agent-clis.ts';
 import { ensureDebianPackages } from './debian-packages.ts';
 import { provideDockerEngine } from './docker-engine.ts';
 import { ensureDockerImage } from './docker-image.ts';
@@ -11,6 +12,9 @@ try {
   await ensureDebianPackages(report);
   await ensureTemporal(report);
   await ensureGitea(report);
+  for (const name of agentCliNames) {
+    await ensureAgentCli(name, report);
+  }
   await ensureDocker();
 } catch (error) {
   report(error instanceof Error ? error.message : String(error));

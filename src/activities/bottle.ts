@@ -7,6 +7,7 @@ import type {
   ForgeCredentials,
   LaunchOrder,
   LaunchRequest,
+  LlmAccess,
   RunKey,
   RunObserver,
 } from '../bottles/host.ts';
@@ -161,12 +162,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       argv: command.argv,
       environment: { ...plan.environment, ...command.environment },
       files: command.files,
-      llm: {
-        routes: plan.routes,
-        runBudget: plan.runBudget,
-        issueBudget: plan.issueBudget,
-        spentBefore: await store.runs.spentBy(run.slug, run.run),
-      },
+      ...(Object.keys(plan.routes).length === 0 ? {} : { llm: await accessOf(plan, run) }),
       egress: plan.egress,
       gitIdentity: {
         name: login,
@@ -181,6 +177,11 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       prepared,
       timeLimitMs: plan.timeLimitMs,
     };
+  }
+
+  async function accessOf(plan: LaunchPlan, { slug, run }: RunKey): Promise<LlmAccess> {
+    const { routes, runBudget, issueBudget } = plan;
+    return { routes, runBudget, issueBudget, spentBefore: await store.runs.spentBy(slug, run) };
   }
 
   async function started(

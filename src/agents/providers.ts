@@ -1,5 +1,8 @@
 import type * as z from 'zod';
 import type { ProviderName } from '../domain/agent.ts';
+import { claude } from './claude.ts';
+import { codex } from './codex.ts';
+import { pi } from './pi.ts';
 import type { AgentProvider } from './provider.ts';
 import { script } from './script.ts';
 
@@ -7,4 +10,4 @@ import { script } from './script.ts';
 export type Providers = { readonly [Name in ProviderName]?: AgentProvider<z.ZodRawShape> };
 
 /** All that there are. */
-export const providers: Providers = { script };
+export const providers: Providers = { script, claude, codex, pi };

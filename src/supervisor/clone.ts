@@ -42,5 +42,5 @@ export async function clone({ url, branch, branchExists, settings }: CloneOrder)
   const said = text(git.stderr as Readable);
   const [code] = (await once(git, 'exit')) as [number | null];
   socket.destroy();
-  if (code !== 0) throw new Error((await said).trim() || `exit code ${code}`);
+  if (code !== 0) throw new Error(`git clone: ${(await said).trim() || `exit code ${code}`}`);
 }

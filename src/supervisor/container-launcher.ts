@@ -9,9 +9,8 @@ import {
   type ToContainer,
 } from '../bottles/docker/container-protocol.ts';
 import { inside } from '../bottles/directory.ts';
-import type { CloneOrder } from '../bottles/launch-protocol.ts';
-import { clone } from './clone.ts';
 import { bridgeDoor } from './door-bridge.ts';
+import { setUp } from './set-up.ts';
 
 /**
  * The first program in a container, below Docker's init: opens the door, clones, starts the agent and stays as its parent.
@@ -47,20 +46,11 @@ class ContainerLauncher {
     const message = JSON.parse(line) as ToContainer;
     switch (message.type) {
       case 'setup':
-        return void this.#setUp(message.clone);
+        return void setUp(message).then((answer) => this.#report(answer));
       case 'execute':
         return this.#execute(message.argv, message.environment);
       case 'terminate':
         return terminate();
-    }
-  }
-
-  async #setUp(order: CloneOrder | undefined): Promise<void> {
-    try {
-      if (order !== undefined) await clone(order);
-      this.#report({ type: 'ready' });
-    } catch (error) {
-      this.#report({ type: 'clone-failed', reason: (error as Error).message });
     }
   }
 

@@ -1,8 +1,8 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { inside } from '../bottles/directory.ts';
-import type { CloneOrder, LauncherMessage, SupervisorMessage } from '../bottles/launch-protocol.ts';
-import { clone } from './clone.ts';
+import type { LauncherMessage, SupervisorMessage } from '../bottles/launch-protocol.ts';
+import { setUp } from './set-up.ts';
 
 /**
  * The first program inside a bottle. Hands the door's listener out to the supervisor, clones, and becomes the agent.
@@ -12,7 +12,7 @@ import { clone } from './clone.ts';
  */
 process.once('disconnect', () => process.exit(1));
 process.on('message', (message: SupervisorMessage) => {
-  if (message.type === 'setup') void setUp(message.clone);
+  if (message.type === 'setup') void setUp(message).then(report);
   else execute(message.argv, message.environment);
 });
 
@@ -20,15 +20,6 @@ const door = createServer();
 door.listen(inside.doorPort, '127.0.0.1', () => {
   process.send?.({ type: 'listening' } satisfies LauncherMessage, door, {}, () => door.close());
 });
-
-async function setUp(order: CloneOrder | undefined): Promise<void> {
-  try {
-    if (order !== undefined) await clone(order);
-    report({ type: 'ready' });
-  } catch (error) {
-    report({ type: 'clone-failed', reason: (error as Error).message });
-  }
-}
 
 function execute(argv: readonly string[], environment: Readonly<Record<string, string>>): void {
   for (const descriptor of inheritedDescriptors()) closeSync(descriptor);
