@@ -128,6 +128,11 @@ export class WorldIssue {
       );
   }
 
+  /** Waits for the first of them. */
+  async report(): Promise<SeenComment> {
+    return await until(`a report on #${this.number}`, async () => (await this.reports())[0]);
+  }
+
   /** Those whose head is a branch of this issue's bottles. */
   async pullRequests() {
     const found = await this.#ask('/pulls?state=all');

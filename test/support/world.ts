@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import type { deliveryView } from '../../src/api/views/delivery.ts';
@@ -18,6 +18,8 @@ import { until } from './until.ts';
 import { startWebhookRelay } from './webhook-relay.ts';
 
 const root = join(import.meta.dirname, '../..');
+/** The command line, as it is built. */
+export const program = join(root, 'dist/src/main.js');
 const secret = 'webhook-secret';
 
 /** Everything real: Temporal, Gitea, the orchestrator as a process of its own, bottles. */
@@ -29,6 +31,8 @@ export interface World extends AsyncDisposable {
   readonly api: ApiClient;
   /** @param script body of a POSIX shell script */
   addAgent(name: string, script: string): Promise<void>;
+  /** @param path below the data directory: a manifest, say */
+  write(path: string, text: string): Promise<void>;
   /** Webhook deliveries and what became of them. */
   deliveries(state?: DeliveryState): Promise<DeliveryView[]>;
   /** A fresh repository whose webhook is the orchestrator's, and alice in it. */
@@ -47,6 +51,8 @@ export interface WorldOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Further agents: name → body of a POSIX shell script that is the agent. */
   readonly agents?: Readonly<Record<string, string>>;
+  /** Further files of the data directory, by path: manifests of other agents and bottles, `orchestrator.toml`. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Temporal keeps its workflows across `temporal.restart()`. */
   readonly persistent?: boolean;
   /** Deliveries come again until they are taken, where Gitea itself would send each once and lose it. */
@@ -64,6 +70,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   started.use(temporal);
   started.defer(() => gitea.stop());
   await writeManifests(dataDirectory, options.agents ?? {});
+  for (const [path, text] of Object.entries(options.files ?? {})) {
+    await writeBelow(dataDirectory, path, text);
+  }
   const port = await freePort();
   const orchestrator = new OrchestratorProcess(
     {
@@ -103,6 +112,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     orchestrator,
     api,
     addAgent: (name, script) => writeAgent(dataDirectory, name, script),
+    write: (path, text) => writeBelow(dataDirectory, path, text),
     async deliveries(state) {
       const query = state === undefined ? 'limit=1000' : `limit=1000&state=${state}`;
       const answer = await fetch(`${orchestrator.url}/api/v1/deliveries?${query}`, {
@@ -162,7 +172,7 @@ export class OrchestratorProcess {
 
   spawn(): void {
     const log = openSync(this.logFile, 'a');
-    this.#child = spawn(process.execPath, [join(root, 'dist/src/main.js'), 'run'], {
+    this.#child = spawn(process.execPath, [program, 'run'], {
       env: this.#environment,
       stdio: ['ignore', log, log],
     });
@@ -195,6 +205,12 @@ async function writeManifests(
   for (const [name, script] of Object.entries(agents)) {
     await writeAgent(directory, name, script);
   }
+}
+
+async function writeBelow(directory: string, path: string, text: string): Promise<void> {
+  const file = join(directory, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
 }
 
 async function writeAgent(directory: string, name: string, script: string): Promise<void> {
