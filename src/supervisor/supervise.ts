@@ -42,6 +42,8 @@ import { createYoungCollector } from './young-garbage.ts';
 const settleMs = 35_000;
 /** As much garbage as a call may leave behind, with what the forge answered. */
 const callBytes = 160 * 1024;
+/** Bytes that are left behind by a byte of output: an event is decoded, taken apart and written anew. */
+const garbagePerByte = 8;
 /** Of what the agent said last. */
 const longestMessage = 4 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
@@ -171,7 +173,7 @@ class Supervisor {
       sandbox[name].on('data', (chunk: Buffer) => {
         this.#output[name](chunk);
         this.#checkin.onOutput();
-        this.#collect(chunk.length);
+        this.#collect(chunk.length * garbagePerByte);
       });
     }
     return sandbox;
