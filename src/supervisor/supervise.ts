@@ -48,6 +48,9 @@ const garbagePerByte = 8;
 const longestMessage = 4 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
+/** What shells, and both launchers, mean by 127. */
+const programNotFound =
+  "a program was not found (exit code 127), and the last lines of the log say which. If it is the agent's own, name its directory in `tools` of the bottle's manifest, or use an image that has it";
 
 /** What a supervisor is made with. */
 export interface SuperviseParts {
@@ -332,8 +335,8 @@ class Supervisor {
     };
   }
 
-  #judgeExit({ reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
-    const why = reason ?? failure;
+  #judgeExit({ code, reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
+    const why = reason ?? failure ?? (code === 127 ? programNotFound : undefined);
     const told = why === undefined ? {} : { reason: why };
     if (this.#shortage !== undefined) return { ...told, ...this.#shortage };
     return limit?.resetsAt !== undefined && limit.resetsAt > Date.now()

@@ -78,11 +78,15 @@ describe('a run', () => {
     expect(await fixture.output(request)).toBe('bot-bottle/issue-1\nhello\nDo the work.');
   });
 
-  test('says in its output which program there is not', async () => {
+  test('says that there is no such program, and in its output which', async () => {
     const request = fixture.request('', { argv: ['no-such-agent', '--flag'] });
     const end = await fixture.run(request);
 
-    expect(end).toMatchObject({ outcome: 'exited', exitCode: 127 });
+    expect(end).toMatchObject({
+      outcome: 'exited',
+      exitCode: 127,
+      reason: expect.stringContaining('`tools` of the bottle'),
+    });
     expect(await fixture.output(request)).toContain('no-such-agent');
   });
 
