@@ -12,6 +12,10 @@ export type Targeting =
 export const agentLabelPrefix = 'bot-bottle:';
 const bottlePrefix = 'bot-bottle-bottle:';
 
+/** Its file may be there all the same. */
+const whenBroken =
+  'If it is there already, `orchestrator agents validate` on that machine says what is wrong with it.';
+
 /**
  * Judges an issue. Pure: whether an assignee is a member of the org, and which agents exist,
  * are asked of the forge and the manifests beforehand.
@@ -58,7 +62,7 @@ export function judgeTarget(
     return {
       verdict: 'invalid',
       problem: `There is no agent \`${agentName}\`.`,
-      fix: `${known('agent', agents.keys())} Change the label, or add \`agents/${agentName}.md\` on the orchestrator's machine or \`.bot-bottle/agents/${agentName}.md\` to the default branch.`,
+      fix: `${known('agent', agents.keys())} Change the label, or add \`agents/${agentName}.md\` on the orchestrator's machine or \`.bot-bottle/agents/${agentName}.md\` to the default branch. ${whenBroken}`,
     };
   }
   const bottle = bottleName ?? agent.bottle;
@@ -73,7 +77,7 @@ export function judgeTarget(
     return {
       verdict: 'invalid',
       problem: `There is no bottle \`${bottle}\`.`,
-      fix: `${known('bottle', bottles)} Change the label or the agent's manifest, or add \`bottles/${bottle}.md\`.`,
+      fix: `${known('bottle', bottles)} Change the label or the agent's manifest, or add \`bottles/${bottle}.md\`. ${whenBroken}`,
     };
   }
   return { verdict: 'target', agent: agentName, bottle };
