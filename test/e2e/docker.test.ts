@@ -48,4 +48,17 @@ describe.skipIf(stage === undefined)('in Docker bottles', () => {
     expect(await docker.listContainers({ all: true, filters })).toEqual([]);
     expect(await docker.listImages({ filters })).toEqual([]);
   });
+
+  test('an image that is not there is told of on the issue, with what to do', async () => {
+    await world.write('bottles/bare.md', '---\nbackend: docker\nimage: no-such-image:1\n---\n');
+    await world.write(
+      'agents/lost.md',
+      '---\nprovider: script\nbottle: bare\ncommand: ["true"]\n---\n',
+    );
+    const issue = await openIssue(world, await world.repository(), 'lost');
+    expect((await issue.report()).body).toMatch(
+      /could not be started[^]*docker pull no-such-image:1/,
+    );
+    expect(await issue.view()).toMatchObject({ phase: 'failed', run: 1 });
+  });
 });

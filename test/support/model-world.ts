@@ -12,8 +12,8 @@ import { startWorld, type World } from './world.ts';
 /** An agent whose program is real and whose model is scripted. */
 export interface ModelAgent {
   readonly cli: AgentCliName;
-  /** Both have the programs of all agents and a route to each model; `bare` is `local` without programs. */
-  readonly bottle: 'local' | 'docker' | 'bare';
+  /** `local` and `docker` have the programs of all agents and a route to each model; `bare` is `local` without programs. */
+  readonly bottle: string;
   readonly model: NextTurn;
   /** Further keys of its manifest. */
   readonly keys?: object;
