@@ -5,7 +5,7 @@ import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import { bottlePaths } from '../../src/bottles/directory.ts';
-import type { NextTurn, Refusal } from '../../src/demo/model-turn.ts';
+import type { NextTurn, Turn } from '../../src/demo/model-turn.ts';
 import { dockerStage } from '../support/docker.ts';
 import {
   huntDocker,
@@ -24,7 +24,7 @@ import type { World } from '../support/world.ts';
 const stage = await dockerStage();
 const bottles = stage === undefined ? (['local'] as const) : (['local', 'docker'] as const);
 const docker = new Docker({ socketPath: stage?.engine.host.replace('unix://', '') ?? '' });
-const echoedStatuses = [400, 401, 403, 404, 429, 500, 529];
+const echoedStatuses = [200, 400, 401, 403, 404, 429, 500, 529];
 
 let stand: ModelWorld;
 let world: World;
@@ -36,7 +36,7 @@ beforeAll(async () => {
     agents[`echo-${status}`] = {
       cli: 'claude',
       bottle: 'local',
-      model: () => ({ fail: echo(status) }),
+      model: () => echo(status),
     };
   }
   stand = await startModelWorld({ agents, docker: stage });
@@ -48,15 +48,17 @@ afterAll(async () => {
 });
 
 /** A model server that tells everybody what it was asked with. */
-function echo(status: number): Refusal {
+function echo(status: number): Turn {
   const { key } = stand;
-  return {
+  if (status === 200) return { say: `what is ${key}?` };
+  const fail = {
     status,
     type: 'invalid_request_error',
     message: `what is ${key}?`,
     headers: { 'request-id': key, 'x-ratelimit-key': key, 'www-authenticate': key, cookie: key },
     fields: { [key]: key, 'x-api-key': key },
   };
+  return { fail };
 }
 
 /** Asks for a command each, until the test has looked from outside. */

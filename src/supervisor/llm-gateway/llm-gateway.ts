@@ -7,6 +7,7 @@ import { createYoungCollector } from '../young-garbage.ts';
 import { type ReadAnswer, readWholeAnswer, StreamUsage } from './answer-usage.ts';
 import { type CallTarget, type Endpoint, findEndpoint, parseTarget } from './endpoints.ts';
 import { clientHeaders, upstreamHeaders } from './headers.ts';
+import { KeyFilter } from './key-filter.ts';
 import { Meter } from './meter.ts';
 import { findProviderLimit, isQuotaCode, type ProviderLimit } from './provider-limit.ts';
 import { redacted } from './redacted.ts';
@@ -167,11 +168,14 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   ): Promise<void> {
     response.writeHead(200, clientHeaders(incoming.headers, call.key)).flushHeaders();
     const usage = new StreamUsage(call.route.protocol);
+    const filter = new KeyFilter(call.key);
     const isComplete = await relay(incoming, response, (chunk) => {
       collect(chunk.length);
       usage.write(chunk);
       if (!response.destroyed) onCall();
+      return filter.write(chunk);
     });
+    response.write(filter.end());
     const read = usage.end();
     if (call.endpoint.generates) count(call, read);
     if (read.end === 'cut' || !isComplete) {
@@ -197,11 +201,13 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
       throw new Refusal(502, "the model server's answer broke off, or is too large");
     }
     if (body === undefined) throw noModelServer('answered with something that is not JSON');
+    const filter = new KeyFilter(call.key);
+    const passed = Buffer.concat([filter.write(bytes), filter.end()]);
     response.writeHead(200, {
       ...clientHeaders(headers, call.key),
-      'content-length': bytes.length,
+      'content-length': passed.length,
     });
-    response.end(bytes);
+    response.end(passed);
   }
 
   /** Passes a model server's own error on, unless the client is better told something else. */

@@ -8,13 +8,13 @@ const gatheredBytes = 4_096;
 /**
  * Passes a stream on to the client, at the client's pace. When the client is gone the rest is read all the same: only its
  * end tells what it used, and a client that hangs up early must not get it for nothing.
- * @param onChunk sees each part before the client does
+ * @param onChunk sees each part before the client does, and gives what the client gets of it
  * @returns whether the stream came to its end. The client's answer is left open.
  */
 export function relay(
   answer: IncomingMessage,
   client: ServerResponse,
-  onChunk: (chunk: Buffer) => void,
+  onChunk: (chunk: Buffer) => Buffer,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     let stalled: NodeJS.Timeout | undefined;
@@ -24,8 +24,8 @@ export function relay(
       answer.resume();
     };
     const passOn = (chunk: Buffer): void => {
-      onChunk(chunk);
-      if (client.destroyed || client.write(chunk)) return;
+      const passed = onChunk(chunk);
+      if (client.destroyed || client.write(passed)) return;
       answer.pause();
       clearTimeout(stalled);
       stalled = setTimeout(() => client.destroy(), stalledMs);

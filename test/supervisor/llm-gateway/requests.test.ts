@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { key, paths, type Reply, sendJson, Stand } from './stand.ts';
 
@@ -206,7 +208,7 @@ describe('credentials', () => {
           response,
           status,
           status === 200
-            ? { usage: { output_tokens: 1 } }
+            ? { content: [{ text: `you asked with ${key}` }], usage: { output_tokens: 1 } }
             : { error: { message: `bad key ${String(headers['x-api-key'])}`, [key]: key } },
           { 'set-cookie': key, 'www-authenticate': key, 'request-id': `of-${key}`, server: key },
         );
@@ -216,6 +218,25 @@ describe('credentials', () => {
       expect(Object.keys(reply.headers)).not.toContain('set-cookie');
     },
   );
+
+  test('are in no stream, however it is cut into pieces', async () => {
+    const said = `data: {"error":"${key} is wrong, ${key.slice(0, 10)} too, and ${key}"}\n\n`;
+    const whole = Buffer.from(`${said}data: [DONE]\n\ndata: ${key.slice(0, 5)}`);
+    for (let size = 1; size <= whole.length; size += size < key.length ? 1 : 20) {
+      await using stand = await Stand.open();
+      const send = async (response: ServerResponse): Promise<void> => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        for (let at = 0; at < whole.length; at += size) {
+          response.write(whole.subarray(at, at + size));
+          await nextTurn();
+        }
+        response.end();
+      };
+      stand.model = (response) => void send(response);
+      const reply = await stand.ask(paths['anthropic-messages'], { body: ask });
+      expect(reply.body).toBe(whole.toString().replaceAll(key, '[redacted]'));
+    }
+  });
 
   test('do not follow a redirection', async () => {
     await using stand = await Stand.open();
