@@ -21,6 +21,7 @@ import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
+import { isRunning } from './supervisor-process.ts';
 import { claimUid } from './uid.ts';
 
 const exitMs = 60_000;
@@ -120,6 +121,8 @@ async function findOrStartSupervisor(
   });
   const exited = new AbortController();
   child?.once('exit', () => exited.abort());
+  // A spare one may have died while it was given the run.
+  if (child !== undefined && !isRunning(child)) exited.abort();
   for await (const entry of followJournal(journal, AbortSignal.any([signal, exited.signal]))) {
     if (entry.type === 'claimed') return entry.supervisor;
   }

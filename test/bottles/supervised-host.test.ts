@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { appendFile, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -606,6 +606,7 @@ describe('destroy', () => {
 describe('a spare supervisor', () => {
   async function withSpare(use: (host: BottleHost, supervisors: SupervisorProcesses) => unknown) {
     const log = join(fixture.dataDirectory, 'state', 'spare-supervisor.log');
+    await mkdir(dirname(log), { recursive: true });
     const supervisors = new SupervisorProcesses(fixture.runtimeDirectory, log);
     const host = fixture.anotherHost(supervisorTiming, fixture.backend, undefined, supervisors);
     supervisors.keepSpare();
@@ -647,6 +648,37 @@ describe('a spare supervisor', () => {
       expect(await supervisorOf(request)).toBe(first);
       expect(await oneSpare()).not.toBe(first);
       await host.stop(request, 'cancelled');
+    });
+  });
+
+  test('is one of several that are asked for at once: each has a log of its own', async () => {
+    await withSpare(async (_, supervisors) => {
+      const file = (name: string): string => join(fixture.directory, `spare-${name}`);
+      const children = await Promise.all(
+        ['a', 'b', 'c'].map((name) => {
+          supervisors.keepSpare();
+          return supervisors.start(file(name), file(`${name}.log`));
+        }),
+      );
+
+      expect(new Set(children.map(({ pid }) => pid)).size).toBe(3);
+      // There is no such file to start a run with, and each says so.
+      for (const name of ['a', 'b', 'c']) {
+        await until(`what ${name} says`, async () =>
+          (await readFile(file(`${name}.log`), 'utf8')).includes(`'${file(name)}'`),
+        );
+      }
+    });
+  });
+
+  test('whose log is gone is replaced', async () => {
+    await withSpare(async (host) => {
+      const first = await oneSpare();
+      await rm(join(fixture.dataDirectory, 'state', 'spare-supervisor.log'));
+      const request = fixture.request('echo began');
+      await host.launch(request, ordered(request), never);
+      await printed(request, 'began');
+      expect(isAlivePid(first)).toBe(false);
     });
   });
 
