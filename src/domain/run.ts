@@ -85,6 +85,18 @@ export interface RunEnd {
   readonly parkedUntil?: number;
 }
 
+/** No provider's limit lasts longer than a month. */
+const longestParkMs = 31 * 86_400_000;
+
+/**
+ * Whether an issue is parked until then: what is over needs no wait, and what claims to last longer than any limit does is
+ * a mistake.
+ * @param resetsAt epoch milliseconds, as a provider or an agent's program tells it
+ */
+export function isWaitedFor(resetsAt: number, now: number): boolean {
+  return resetsAt > now && resetsAt <= now + longestParkMs;
+}
+
 /** What a probe of a run finds on the host's disk. */
 export type RunProbe =
   | { readonly state: 'absent' }

@@ -18,7 +18,7 @@ import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
 import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
-import type { Done, RunEnd } from '../domain/run.ts';
+import { type Done, isWaitedFor, type RunEnd } from '../domain/run.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
@@ -44,6 +44,8 @@ const settleMs = 35_000;
 const callBytes = 160 * 1024;
 /** Of what the agent said last. */
 const longestMessage = 4 * 1024;
+/** It may be the agent's own words, and goes into histories that do not take everything. */
+const longestReason = 1_000;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -96,11 +98,11 @@ class Supervisor {
   readonly #go = Promise.withResolvers<LaunchRequest>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
-  #isGoing = false;
+  /** Undefined until somebody says go. */
+  #request: LaunchRequest | undefined;
   #services: Services | undefined;
   #credentials: ForgeCredentials | undefined;
   #done: Done | undefined;
-  #deadlineMs = Infinity;
   /** Why the models answer no more, if they do not. */
   #shortage: EndCause | undefined;
   readonly #collect = createYoungCollector();
@@ -137,7 +139,7 @@ class Supervisor {
     using _vigil = keepVigil({
       timing,
       directory: this.#paths.root,
-      deadlineMs: () => this.#deadlineMs,
+      deadlineMs: () => this.#request?.deadlineMs ?? Infinity,
       isAttached: () => control.hasAttached,
       begunAt: () => this.#begunAt,
       onForsaken: () => this.#abandon('no orchestrator said go'),
@@ -149,7 +151,9 @@ class Supervisor {
       onDiskFull: () =>
         this.#ending.request({ outcome: 'lost', reason: "the data directory's disk is full" }),
     });
-    this.#parts.terminated.addEventListener('abort', () => this.#onTerminated());
+    const { terminated } = this.#parts;
+    if (terminated.aborted) this.#onTerminated();
+    terminated.addEventListener('abort', () => this.#onTerminated());
 
     const failure = await this.#launch(sandbox, door);
     if (failure === undefined) await this.#untilEnd(sandbox);
@@ -191,11 +195,10 @@ class Supervisor {
 
   /** What the run is about is known now. */
   async #onGo(): Promise<void> {
-    if (this.#isGoing) return;
-    this.#isGoing = true;
+    if (this.#request !== undefined) return;
     const request = readRequestFile(this.#run.request);
+    this.#request = request;
     const journal = this.#journal;
-    this.#deadlineMs = request.deadlineMs;
     this.#output.expect(request.provider ?? 'script');
     const services = await createServices({
       file: this.#file,
@@ -317,24 +320,29 @@ class Supervisor {
     const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
     const { turns, message, failure } = facts;
     return {
-      outcome: 'lost',
-      ...cause,
+      ...this.#outcome(cause),
       ...(exit?.code === undefined ? {} : { exitCode: exit.code }),
-      ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
       ...(failure === undefined ? {} : { failed: true }),
-      ...(usage === undefined ? {} : { usage: withCost(usage, facts.costUsd) }),
+      ...(usage === undefined ? {} : { usage: this.#withCost(usage, facts.costUsd) }),
       ...(turns === undefined ? {} : { turns }),
       ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
+  }
+
+  #outcome({ reason, ...cause }: EndCause = { outcome: 'lost' }): EndCause & Pick<RunEnd, 'done'> {
+    const told = reason === undefined ? {} : { reason: reason.slice(0, longestReason) };
+    const done = this.#done;
+    // What is done has nothing to go on with later.
+    return done === undefined ? { ...cause, ...told } : { outcome: 'done', done, ...told };
   }
 
   #judgeExit({ reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
     const why = reason ?? failure;
     const told = why === undefined ? {} : { reason: why };
     if (this.#shortage !== undefined) return { ...told, ...this.#shortage };
-    return limit?.resetsAt !== undefined && limit.resetsAt > Date.now()
+    return limit?.resetsAt !== undefined && isWaitedFor(limit.resetsAt, Date.now())
       ? { outcome: 'parked', ...told, parkedUntil: Math.round(limit.resetsAt) }
       : { outcome: 'exited', ...told };
   }
@@ -369,9 +377,15 @@ class Supervisor {
   #abandon(reason: string): void {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
-}
 
-/** Where no price is known, what the agent's program reckons itself. */
-function withCost(usage: Usage, costUsd: number | undefined): Usage {
-  return usage.costUsd !== undefined || costUsd === undefined ? usage : { ...usage, costUsd };
+  /**
+   * Where no price is known, what the agent's program reckons itself. No budget is kept by that: whatever the agent prints may
+   * stand there.
+   */
+  #withCost(usage: Usage, costUsd: number | undefined): Usage {
+    const { runBudget, issueBudget } = this.#request?.llm ?? {};
+    const isBudgeted = runBudget?.usd !== undefined || issueBudget?.usd !== undefined;
+    const isTaken = usage.costUsd === undefined && !isBudgeted && costUsd !== undefined;
+    return isTaken && costUsd >= 0 ? { ...usage, costUsd } : usage;
+  }
 }
