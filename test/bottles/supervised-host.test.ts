@@ -692,6 +692,37 @@ describe('a spare supervisor', () => {
   });
 });
 
+describe('a launch whose order is still to come', () => {
+  const hanging = new Promise<never>(() => {});
+
+  test.each(['stop', 'destroy'] as const)('ends at a %s, and leaves nothing', async (how) => {
+    const request = fixture.request('echo began');
+    const launched = fixture.host.launch(request, hanging, never);
+    await written(request, 'claimed');
+    if (how === 'stop') await fixture.host.stop(request, 'cancelled');
+    else await fixture.host.destroy(request.slug);
+
+    await launched.then(
+      ({ startedAt }) => expect(startedAt).toBeUndefined(),
+      (error: unknown) => expect(how, String(error)).toBe('destroy'),
+    );
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+  });
+
+  test('ends when it is cut off, and the next one goes on with its supervisor', async () => {
+    const request = fixture.request('echo began');
+    const aborter = new AbortController();
+    const cutOff = fixture.host.launch(request, hanging, aborter.signal);
+    await written(request, 'claimed');
+    aborter.abort(new Error('cut off'));
+    await expect(cutOff).rejects.toThrow('cut off');
+    const supervisor = await supervisorOf(request);
+    await fixture.host.launch(request, ordered(request), never);
+    await printed(request, 'began');
+    expect(await supervisorOf(request)).toBe(supervisor);
+  });
+});
+
 describe('a launch whose order comes to nothing', () => {
   test('gives the sandbox up, and can be tried again', async () => {
     const request = fixture.request('echo began');
