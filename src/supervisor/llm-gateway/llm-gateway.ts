@@ -85,9 +85,9 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { target, route, endpoint } = locate(request);
     using _slot = await slots.enter();
-    const body = request.method === 'GET' ? undefined : await readRequestBody(request);
+    const { model, body } =
+      request.method === 'GET' ? noBody : await takeBody(request, target.route, route);
     if (response.destroyed) return;
-    const model = body === undefined ? '' : checkBody(target.route, route, body);
     const key = keyOf(target.route, route);
     const call = { target, route, endpoint, model, key };
     if (endpoint.generates) checkBudget(call);
@@ -95,7 +95,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
       url: `${route.upstream}${target.path}${target.query}`,
       method: endpoint.method,
       headers: upstreamHeaders(request.headers, route.auth, key),
-      body: body === undefined ? undefined : encode(route, body),
+      body,
     });
     const { statusCode: status = 0, headers } = incoming;
     const type = headers['content-type'] ?? '';
@@ -247,7 +247,18 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   };
 }
 
+const noBody = { model: '', body: undefined } as const;
 const noRetry = { 'x-should-retry': 'false' };
+
+/** Nothing of a body is kept but what goes on: parsed, a large one takes a multiple of its size. */
+async function takeBody(
+  request: IncomingMessage,
+  name: string,
+  route: LlmRoute,
+): Promise<{ readonly model: string; readonly body: Buffer }> {
+  const body = await readRequestBody(request);
+  return { model: checkBody(name, route, body), body: encode(route, body) };
+}
 
 /** @returns the model that is asked for */
 function checkBody(name: string, route: LlmRoute, body: JsonObject): string {

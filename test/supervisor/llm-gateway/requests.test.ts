@@ -265,6 +265,11 @@ describe('what would make the provider act outside of the bottle is refused by n
     ],
     [
       'responses',
+      { input: [{ type: 'tool_search_output', tools: [{ type: 'mcp' }] }] },
+      'input[0].tools[0] of type mcp',
+    ],
+    [
+      'responses',
       { input: [{ content: [{ type: 'input_image', image_url: 'https://x.example/i' }] }] },
       'input[0].content[0].image_url',
     ],
