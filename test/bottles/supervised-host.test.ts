@@ -114,6 +114,23 @@ describe('a run', () => {
     expect(await fixture.output(second)).toBe('mine\nyours\nelsewhere\n');
   });
 
+  test('finds its files whatever an earlier run has put in their place', async () => {
+    const files = { '.one/deep/a': 'a', '.two/deep/b': 'b', '.three': 'c', '.three-too': 'd' };
+    const first = fixture.request(
+      'echo file > ~/.one; ln -s /usr ~/.two; mkdir -p ~/.three/x; ln -s /usr/bin/env ~/.three-too',
+    );
+    await fixture.run(first);
+    const second = {
+      ...first,
+      run: 2,
+      files,
+      argv: ['sh', '-c', 'cd; cat .one/deep/a .two/deep/b .three .three-too'],
+    } as const;
+    await fixture.run(second);
+
+    expect(await fixture.output(second)).toBe('abcd');
+  });
+
   test('leaves no process behind, however it was started', async () => {
     const request = fixture.request(
       '(setsid sh -c "sleep 1000" & ) ; nohup sleep 1000 >/dev/null 2>&1 & echo left; exit 0',
