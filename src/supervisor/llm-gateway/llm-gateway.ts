@@ -7,6 +7,7 @@ import { createYoungCollector } from '../young-garbage.ts';
 import { type ReadAnswer, readWholeAnswer, StreamUsage } from './answer-usage.ts';
 import { type CallTarget, type Endpoint, findEndpoint, parseTarget } from './endpoints.ts';
 import { clientHeaders, upstreamHeaders } from './headers.ts';
+import { parseAnswer } from './json-parts.ts';
 import { Meter } from './meter.ts';
 import { findProviderLimit, isQuotaCode, type ProviderLimit } from './provider-limit.ts';
 import { redacted } from './redacted.ts';
@@ -187,7 +188,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   ): Promise<void> {
     const { headers } = incoming;
     const bytes = await readWhole(incoming, maxJsonBytes);
-    const body = bytes === undefined ? undefined : parseJson(bytes);
+    const body = bytes === undefined ? undefined : parseAnswer(bytes);
     if (call.endpoint.generates) {
       const cut = { usage: {}, isMetered: false, end: 'cut', errorCode: undefined } as const;
       const isWhole = isObject(body);
@@ -196,7 +197,8 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (bytes === undefined) {
       throw new Refusal(502, "the model server's answer broke off, or is too large");
     }
-    if (body === undefined) throw noModelServer('answered with something that is not JSON');
+    if (body === undefined)
+      throw noModelServer('answered with something that is not JSON, or with too much of it');
     response.writeHead(200, {
       ...clientHeaders(headers, call.key),
       'content-length': bytes.length,
@@ -212,7 +214,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   ): Promise<void> {
     const { statusCode: status = 0, headers } = incoming;
     const bytes = await readWhole(incoming, maxErrorBytes);
-    const body = bytes === undefined ? undefined : parseJson(bytes);
+    const body = bytes === undefined ? undefined : parseAnswer(bytes);
     if (status < 400) throw noModelServer(`answered with a redirection (${status})`);
     const limit = findProviderLimit({ status, headers, body }, Date.now());
     if (limit !== undefined) options.onLimit(limit);
@@ -229,8 +231,8 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (!isObject(body)) {
       throw new Refusal(status, `the model server answered ${status}`, { headers: passed });
     }
-    response.writeHead(status, passed);
-    response.end(JSON.stringify(redacted(body, key)));
+    const told = JSON.stringify(redacted(body, key));
+    response.writeHead(status, passed).end(told);
   }
 
   return {
@@ -303,14 +305,6 @@ function noModelServer(what: string): Refusal {
     502,
     `the model server ${what}: the route's upstream is not a model server's base URL, or something is in between`,
   );
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 function refuse(response: ServerResponse, error: unknown): void {
