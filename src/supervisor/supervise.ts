@@ -140,7 +140,7 @@ class Supervisor {
       timing,
       directory: this.#paths.root,
       deadlineMs: () => this.#request?.deadlineMs ?? Infinity,
-      isAttached: () => control.hasAttached,
+      isAttached: () => control.isHeld,
       begunAt: () => this.#begunAt,
       onForsaken: () => this.#abandon('no orchestrator said go'),
       onOverdue: () =>

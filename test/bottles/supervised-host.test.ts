@@ -726,6 +726,18 @@ describe('a launch whose order is still to come', () => {
     expect(listSandboxProcesses(request.slug)).toEqual([]);
   });
 
+  test('keeps its supervisor for as long as it takes', async () => {
+    const host = fixture.anotherHost({ ...supervisorTiming, awaitGo: 200 });
+    const request = fixture.request('echo began');
+    // A supervisor looks once a second.
+    const order = delay(2_500).then(() => ordered(request));
+    const launched = host.launch(request, order, never);
+    const first = await supervisorOf(request);
+    await launched;
+    await printed(request, 'began');
+    expect(await supervisorOf(request)).toBe(first);
+  });
+
   test('ends when it is cut off, and the next one goes on with its supervisor', async () => {
     const request = fixture.request('echo began');
     const aborter = new AbortController();
