@@ -14,12 +14,11 @@ import { ensureApiToken } from './api/api-token.ts';
 import type { HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
 import { buildServer } from './api/server.ts';
-import type { BackendCheck, BottleBackend } from './bottles/backend.ts';
 import { lockDataDirectory } from './bottles/data-lock.ts';
 import { inside } from './bottles/directory.ts';
 import type { ForgeCredentials } from './bottles/host.ts';
 import { readHostId } from './bottles/host-id.ts';
-import { createBackend } from './bottles/registry.ts';
+import { findBackends, usableBackends } from './bottles/registry.ts';
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
@@ -75,9 +74,9 @@ export async function startOrchestrator(
     return { apiUrl, login, token: forgeToken };
   };
 
-  const backend = createBackend('local');
-  const usable = await backend.check();
-  tellBackend(backend, usable, logger);
+  const found = await findBackends({ botBottleCli: config.botBottleCli });
+  const backends = usableBackends(found);
+  tellBackends(found, logger);
   const hostId = await readHostId(dataDirectory);
   const runtimeDirectory = await installRuntime(dataDirectory, built.runtimeDirectory);
   const supervisors = new SupervisorProcesses(
@@ -92,7 +91,7 @@ export async function startOrchestrator(
     socketBase: makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory),
     runtimeDirectory,
     supervisors,
-    backends: new Map(usable.usable ? [[backend.name, backend]] : []),
+    backends,
   });
   const places = new Places(host, config.maxBottles);
   const catalogue = createManifestCatalogue({
@@ -170,7 +169,10 @@ export async function startOrchestrator(
       temporalCheck(connection, namespace),
       { name: 'worker', check: async () => (workers?.polling() ? undefined : 'no worker polls') },
       { name: 'forge', check: async () => void (await forge.whoAmI()) },
-      { name: 'bottles', check: async () => (usable.usable ? undefined : usable.reason) },
+      {
+        name: 'bottles',
+        check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
+      },
     ],
     token,
     version: built.version,
@@ -229,11 +231,15 @@ function temporalCheck(connection: Connection, namespace: string): HealthCheck {
   };
 }
 
-function tellBackend(backend: BottleBackend, check: BackendCheck, logger: Logger): void {
-  if (check.usable) {
-    logger.info({ backend: backend.name, limits: check.limits }, 'bottle backend is usable');
-  } else {
-    logger.error({ backend: backend.name, fix: check.fix }, check.reason);
+/** One that works is enough. */
+function tellBackends(found: Awaited<ReturnType<typeof findBackends>>, logger: Logger): void {
+  const level = found.some(({ check }) => check.usable) ? 'info' : 'error';
+  for (const { backend, check } of found) {
+    if (check.usable) {
+      logger.info({ backend: backend.name, limits: check.limits }, 'bottle backend is usable');
+    } else {
+      logger[level]({ backend: backend.name, fix: check.fix }, check.reason);
+    }
   }
 }
 

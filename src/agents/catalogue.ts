@@ -1,4 +1,4 @@
-import type { LaunchRequest } from '../bottles/host.ts';
+import type { CliRequest, LaunchRequest } from '../bottles/host.ts';
 import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { Budget } from '../domain/usage.ts';
@@ -18,11 +18,17 @@ export interface Catalogue {
   /**
    * What a sandbox is made of. @throws LaunchRefusedError when the manifests no longer have this bottle, or it is broken
    */
-  sandboxOf(bottle: string): Promise<Pick<LaunchRequest, 'limits' | 'image'>>;
+  sandboxOf(bottle: string): Promise<SandboxPlan>;
   /**
    * What to execute. @throws LaunchRefusedError when the manifests no longer have this agent or bottle, or are broken
    */
   plan(agent: string, bottle: string): Promise<LaunchPlan>;
+}
+
+/** What a bottle's manifest says of its sandbox. */
+export interface SandboxPlan extends Pick<LaunchRequest, 'limits' | 'image'> {
+  /** Of the backend `bot-bottle`. */
+  readonly cli?: Omit<CliRequest, 'agent'>;
 }
 
 /** Everything that the manifests say of a run. Holds no secret. */

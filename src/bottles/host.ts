@@ -104,7 +104,20 @@ export interface SandboxRequest extends RunKey {
   readonly limits: BottleLimits;
   /** Image of a container backend; `local` has none. */
   readonly image?: string;
+  /** What the backend `bot-bottle` tells its CLI; others have none. */
+  readonly cli?: CliRequest;
 }
+
+/** Names are the CLI's own: it has manifests of its own. */
+export interface CliRequest {
+  readonly agent: string;
+  /** In the order in which they are merged; none: the agent's own. */
+  readonly bottles: readonly string[];
+  /** Absent: the CLI's choice. */
+  readonly engine?: CliEngine;
+}
+
+export type CliEngine = 'docker' | 'smolmachines' | 'macos-container';
 
 /** Everything a run needs, without a secret in it. Kept in the bottle's directory. */
 export interface LaunchRequest extends SandboxRequest {

@@ -5,7 +5,12 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BottleBackend, RunningSandbox, SandboxExit } from '../bottles/backend.ts';
+import type {
+  BottleBackend,
+  RunningSandbox,
+  SandboxExit,
+  SidecarRelay,
+} from '../bottles/backend.ts';
 import { ControlServer } from '../bottles/control-server.ts';
 import {
   type BottlePaths,
@@ -25,6 +30,7 @@ import { OutputLog } from '../journal/output-log.ts';
 import { claimJournal, type JournalWriter } from '../journal/writer.ts';
 import { cloneOrder } from './agent-environment.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
+import { createCallRecord } from './call-record.ts';
 import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
@@ -150,6 +156,8 @@ class Supervisor {
       runtimeDirectory: this.#file.runtimeDirectory,
       promptFile: this.#run.prompt,
       limits: this.#file.sandbox.limits,
+      request: this.#file.sandbox,
+      relay: this.#createRelay(),
     });
     let uncollected = 0;
     for (const stream of [sandbox.stdout, sandbox.stderr]) {
@@ -164,6 +172,23 @@ class Supervisor {
       });
     }
     return sandbox;
+  }
+
+  #createRelay(): SidecarRelay {
+    return {
+      context: () => {
+        const credentials = this.#credentials;
+        if (credentials === undefined) throw new Error('the forge is not connected yet');
+        return { request: readRequestFile(this.#run.request), credentials };
+      },
+      record: createCallRecord({
+        operations: this.#operations,
+        onDone: (done) => this.#onDone(done),
+        onPullRequest: (number) => this.#onPullRequest(number),
+        onComment: (id) => this.#onComment(id),
+        onCall: () => this.#checkin.onCall(),
+      }),
+    };
   }
 
   #openControl(nonce: string): Promise<ControlServer> {
@@ -182,7 +207,6 @@ class Supervisor {
   #onGo(): void {
     if (this.#services !== undefined) return;
     const request = readRequestFile(this.#run.request);
-    const journal = this.#journal;
     this.#deadlineMs = request.deadlineMs;
     this.#services = createServices({
       file: this.#file,
@@ -191,9 +215,8 @@ class Supervisor {
       operations: this.#operations,
       isDone: () => this.#done !== undefined,
       onDone: (done) => this.#onDone(done),
-      onPullRequest: (number) =>
-        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
-      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
+      onPullRequest: (number) => this.#onPullRequest(number),
+      onComment: (id) => this.#onComment(id),
       onCall: () => this.#checkin.onCall(),
     });
     if (this.#credentials !== undefined) this.#services.setCredentials(this.#credentials);
@@ -301,6 +324,15 @@ class Supervisor {
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
     };
+  }
+
+  #onPullRequest(number: number): Promise<void> {
+    const entry = { type: 'pull-request', at: Date.now(), number } as const;
+    return this.#journal.append(entry, { durable: true });
+  }
+
+  #onComment(id: number): Promise<void> {
+    return this.#journal.append({ type: 'comment', at: Date.now(), id });
   }
 
   async #onDone(done: Done): Promise<void> {
