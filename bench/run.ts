@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
 import { Bench } from './bench.ts';
+import { measureDocker } from './docker.ts';
 import { type Figure, formatFigure, isMet, round } from './figure.ts';
+import { measureGateway } from './gateway.ts';
 import { measureHistory } from './history.ts';
 import { measureIngest } from './ingest.ts';
 import { measureLaunch } from './launch.ts';
@@ -18,7 +20,9 @@ const benchmarks: ReadonlyMap<string, Measure> = new Map([
   ['launch', measureLaunch],
   ['history', measureHistory],
   ['supervisor', measureSupervisor],
+  ['gateway', measureGateway],
   ['reattach', measureReattach],
+  ['docker', measureDocker],
 ]);
 
 const help = `Usage: npm run bench -- [--only NAME,…]

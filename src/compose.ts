@@ -10,6 +10,7 @@ import { Places } from './activities/places.ts';
 import { createRecordActivities } from './activities/records.ts';
 import { createReportActivities } from './activities/reports.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
+import { providers } from './agents/providers.ts';
 import { ensureApiToken } from './api/api-token.ts';
 import type { HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
@@ -18,7 +19,7 @@ import { lockDataDirectory } from './bottles/data-lock.ts';
 import { inside } from './bottles/directory.ts';
 import type { ForgeCredentials } from './bottles/host.ts';
 import { readHostId } from './bottles/host-id.ts';
-import { findBackends, usableBackends } from './bottles/registry.ts';
+import { defaultBackend, findBackends, usableBackends } from './bottles/registry.ts';
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
@@ -71,10 +72,13 @@ export async function startOrchestrator(
   let login: string | undefined;
   const credentials = async (): Promise<ForgeCredentials> => {
     login ??= await forge.whoAmI();
-    return { apiUrl, login, token: forgeToken };
+    return { apiUrl, login, token: forgeToken, modelKeys: config.llm.keys };
   };
 
-  const found = await findBackends({ botBottleCli: config.botBottleCli });
+  const found = await findBackends({
+    dockerHost: config.dockerHost,
+    botBottleCli: config.botBottleCli,
+  });
   const backends = usableBackends(found);
   tellBackends(found, logger);
   const hostId = await readHostId(dataDirectory);
@@ -96,6 +100,10 @@ export async function startOrchestrator(
   const places = new Places(host, config.maxBottles);
   const catalogue = createManifestCatalogue({
     directory: dataDirectory,
+    defaultBackend: defaultBackend(backends),
+    providers,
+    routes: config.llm.routes,
+    repositoryFiles: forge,
     promptFile: inside.prompt,
     doorUrl: inside.doorUrl,
     onProblem: ({ error }) => logger.warn(error.message),

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { findBuilt, programVersion } from './built.ts';
+import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
+import type { LocalManifests } from './cli/local-manifests.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
@@ -25,7 +27,7 @@ async function run(options: LoadOptions): Promise<void> {
   });
 }
 
-async function demo({ once, task, comment }: DemoRequest): Promise<number> {
+async function demo({ once, task, comment, agent, backend }: DemoRequest): Promise<number> {
   const [{ runDemo }, { destroyAllBottles }] = await Promise.all([
     import('./demo/demo.ts'),
     import('./bottles/destroy-all.ts'),
@@ -34,6 +36,7 @@ async function demo({ once, task, comment }: DemoRequest): Promise<number> {
     once: once ?? false,
     task,
     comment,
+    cast: { agent, backend },
     program: import.meta.filename,
     output: process.stdout,
     connect: (access) => new ApiClient(access),
@@ -79,9 +82,14 @@ function loadDevConfig(options: LoadOptions): Config {
   }
 }
 
+async function manifests(options: LoadOptions): Promise<LocalManifests> {
+  const { openManifests } = await import('./open-manifests.ts');
+  return await openManifests(environment(), options);
+}
+
 const program = buildProgram({
   version: programVersion(),
   run,
-  further: [devCommand(dev), demoCommand(demo)],
+  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests)],
 });
 process.exitCode = await runProgram(program, process.argv);

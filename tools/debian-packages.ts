@@ -1,8 +1,11 @@
 import { readToolEnvironment, type Report, type ToolEnvironment } from './environment.ts';
 import { findProgram, runProgram } from './program.ts';
 
-/** What bottles and their tests need, by the Debian package that brings it. */
-const PROGRAMS: Readonly<Record<string, string>> = {
+/** Programs by the Debian package that brings each. */
+type Programs = Readonly<Record<string, string>>;
+
+/** What bottles and their tests need. */
+const PROGRAMS: Programs = {
   bwrap: 'bubblewrap',
   git: 'git',
   setpriv: 'util-linux',
@@ -15,12 +18,13 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 export async function ensureDebianPackages(
   report: Report,
   environment: ToolEnvironment = readToolEnvironment(),
+  programs: Programs = PROGRAMS,
 ): Promise<void> {
-  const missing = missingPrograms(environment);
+  const missing = missingPrograms(environment, programs);
   if (missing.length === 0) {
     return;
   }
-  const packages = [...new Set(missing.map((program) => PROGRAMS[program] ?? program))].join(' ');
+  const packages = [...new Set(missing.map((program) => programs[program] ?? program))].join(' ');
   const aptGet = findProgram('apt-get', environment.path);
   if (process.getuid?.() !== 0 || aptGet === undefined) {
     throw new Error(
@@ -35,15 +39,15 @@ export async function ensureDebianPackages(
     ['install', '-q', '-y', '--no-install-recommends', ...packages.split(' ')],
     { env },
   );
-  const still = missingPrograms(environment);
+  const still = missingPrograms(environment, programs);
   if (still.length > 0) {
     throw new Error(`still missing after installing ${packages}: ${still.join(', ')}`);
   }
   report(`installed ${packages}`);
 }
 
-function missingPrograms(environment: ToolEnvironment): string[] {
-  return Object.keys(PROGRAMS).filter(
+function missingPrograms(environment: ToolEnvironment, programs: Programs): string[] {
+  return Object.keys(programs).filter(
     (program) => findProgram(program, environment.path) === undefined,
   );
 }

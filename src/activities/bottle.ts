@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
 import { ApplicationFailure, Context, log } from '@temporalio/activity';
-import type { Catalogue, LaunchPlan, SandboxPlan } from '../agents/catalogue.ts';
+import type { Catalogue, LaunchPlan, SandboxParts } from '../agents/catalogue.ts';
 import type {
   BottleHost,
   ForgeCredentials,
   LaunchOrder,
   LaunchRequest,
+  LlmAccess,
   RunKey,
   RunObserver,
 } from '../bottles/host.ts';
@@ -115,26 +116,27 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       order,
       cancellationSignal,
     );
-    const { prepared } = await order;
+    const { prepared, timeLimitMs } = await order;
     // A run that ended before its agent began counts as started now: the watch tells its end.
-    return await started(issue, run, startedAt ?? Date.now(), prepared);
+    const launched = await started(issue, run, startedAt ?? Date.now(), prepared);
+    return timeLimitMs === undefined ? launched : { ...launched, timeLimitMs };
   }
 
   /** All of the launch that the forge is asked for. */
   async function putTogether(
     input: LaunchInput,
     run: RunKey,
-    sandbox: Pick<LaunchRequest, 'limits' | 'image' | 'cli'>,
+    sandbox: Pick<LaunchRequest, 'limits' | 'image' | 'tools' | 'cli'>,
     earlier: Prepared | undefined,
-  ): Promise<LaunchOrder & { readonly prepared: Prepared }> {
+  ): Promise<PreparedOrder> {
     const { issue, life, workflowId } = input;
-    const [plan, repository, forgeCredentials] = await Promise.all([
-      catalogue.plan(life.agent, life.bottle),
+    const [repository, forgeCredentials] = await Promise.all([
       forge.readRepositoryById(issue.repository.id),
       credentials(),
     ]);
     const { login } = forgeCredentials;
     await store.repositories.see(repository.ref);
+    const plan = await catalogue.plan(life.agent, life.bottle, repository.ref);
     const session = await findSession(run.slug, plan.provider);
     const prepared = earlier ?? (await prepare(input, run, plan, session));
     // Also by a further attempt: the manifests may have been mended since the one before.
@@ -160,14 +162,26 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       argv: command.argv,
       environment: { ...plan.environment, ...command.environment },
       files: command.files,
+      ...(Object.keys(plan.routes).length === 0 ? {} : { llm: await accessOf(plan, run) }),
+      egress: plan.egress,
       gitIdentity: {
         name: login,
         email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
       },
       ...sandbox,
-      deadlineMs: input.deadlineMs,
+      deadlineMs: Math.min(input.deadlineMs, plan.timeLimitMs ?? Infinity),
     };
-    return { request, credentials: forgeCredentials, prepared };
+    return {
+      request,
+      credentials: forgeCredentials,
+      prepared,
+      timeLimitMs: plan.timeLimitMs,
+    };
+  }
+
+  async function accessOf(plan: LaunchPlan, { slug, run }: RunKey): Promise<LlmAccess> {
+    const { routes, runBudget, issueBudget } = plan;
+    return { routes, runBudget, issueBudget, spentBefore: await store.runs.spentBy(slug, run) };
   }
 
   async function started(
@@ -294,6 +308,11 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
   }
 }
 
+interface PreparedOrder extends LaunchOrder {
+  readonly prepared: Prepared;
+  readonly timeLimitMs: number | undefined;
+}
+
 interface Prepared {
   readonly prompt: string;
   readonly readUpTo: number;
@@ -307,8 +326,8 @@ const shortLength = 200;
 /** The external CLI is told which agent it is; other backends are told what to execute. */
 function sandboxOf(
   { agent, backend }: LaunchInput['life'],
-  { cli, ...plan }: SandboxPlan,
-): Pick<LaunchRequest, 'limits' | 'image' | 'cli'> {
+  { cli, ...plan }: SandboxParts,
+): Pick<LaunchRequest, 'limits' | 'image' | 'tools' | 'cli'> {
   return backend === 'bot-bottle' ? { ...plan, cli: { agent, bottles: [], ...cli } } : plan;
 }
 

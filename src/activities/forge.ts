@@ -118,17 +118,28 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
   }
 
   async function judgeIssue(issue: IssueRef, found: Issue): Promise<Targeting> {
-    const members = new Set<string>();
-    for (const login of found.assignees) {
-      if (await forge.isOrgMember(org, login)) {
-        members.add(login);
-      }
+    if (!found.labels.some((label) => label.startsWith(agentLabelPrefix))) {
+      // Nobody needs to be asked.
+      return judgeTarget(found, new Set(), new Map(), new Set());
     }
-    const { agents, bottles } = await catalogue.names();
+    const [members, { agents, bottles }] = await Promise.all([
+      membersAmong(found.assignees),
+      inRepository(ports, issue, (repository) => catalogue.names(repository)),
+    ]);
     const targeting = judgeTarget(found, members, agents, bottles);
     return targeting.verdict === 'untargeted' || (await isAskedByTrusted(issue, found))
       ? targeting
       : { verdict: 'untargeted', reason: 'who put the label there may not instruct agents' };
+  }
+
+  async function membersAmong(logins: readonly string[]): Promise<Set<string>> {
+    const members = new Set<string>();
+    for (const login of logins) {
+      if (await forge.isOrgMember(org, login)) {
+        members.add(login);
+      }
+    }
+    return members;
   }
 
   /** A forge's own page for new issues may let everybody choose labels and assignees: Gitea's does. */

@@ -79,6 +79,8 @@ export interface LaunchOutput {
   readonly readUpTo: number;
   /** SHA-256 (hex) of the prompt, which lies in the store under (slug, run). */
   readonly promptDigest: string;
+  /** The agent's manifest allows it less time than the workflow's settings. */
+  readonly timeLimitMs?: number;
 }
 
 export interface WatchOutput {

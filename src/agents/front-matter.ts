@@ -1,18 +1,26 @@
-import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
+import { LineCounter, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
 import type { Document } from 'yaml';
 import type * as z from 'zod';
 import { ConfigError } from '../domain/errors.ts';
+
+export interface FrontMatter<T> {
+  readonly value: T;
+  /** The text below it. */
+  readonly body: string;
+  /** A mistake that only others can see: `<file>:<line>: <key>: <problem>`. */
+  problemAt(path: readonly PropertyKey[], problem: string): ConfigError;
+}
 
 /**
  * Reads a Markdown file that begins with YAML between two lines `---`.
  * @param file as it is named in errors
  * @throws ConfigError `<file>:<line>: <key>: <problem>` for the first mistake
  */
-export function readFrontMatter<T extends z.ZodObject>(
+export function readFrontMatter<T extends z.ZodType>(
   file: string,
   text: string,
   schema: T,
-): { readonly value: z.infer<T>; readonly body: string } {
+): FrontMatter<z.infer<T>> {
   const match = /^---[ \t]*\n([\s\S]*?)^---[ \t]*(?:\n|$)/m.exec(normalized(text));
   if (match?.[1] === undefined || match.index !== 0) {
     throw new ConfigError(`${file}:1: must begin with YAML between two lines of three dashes`);
@@ -26,15 +34,38 @@ export function readFrontMatter<T extends z.ZodObject>(
     const [said = ''] = mistake.message.split(/ at line \d+|\n/);
     throw new ConfigError(`${file}:${lineAt(mistake.pos[0])}: ${said}`);
   }
+  const stray = findStrayAlias(document);
+  if (stray !== undefined) {
+    throw new ConfigError(
+      `${file}:${lineAt(stray.offset)}: "*${stray.name}" needs quotes: a star begins an alias in YAML`,
+    );
+  }
+  const problemAt = (path: readonly PropertyKey[], problem: string): ConfigError => {
+    const line = lineAt(offsetOf(document, path));
+    const key = path.length === 0 ? '' : `${path.join('.')}: `;
+    return new ConfigError(`${file}:${line}: ${key}${problem}`);
+  };
   const parsed = schema.safeParse(toPlain(file, document));
   if (!parsed.success) {
     const { path, problem } = firstProblem(parsed.error.issues);
-    const where = lineAt(offsetOf(document, path));
-    throw new ConfigError(
-      `${file}:${where}: ${path.length === 0 ? '' : `${path.join('.')}: `}${problem}`,
-    );
+    throw problemAt(path, problem);
   }
-  return { value: parsed.data, body: normalized(text).slice(match[0].length).trim() };
+  return { value: parsed.data, body: normalized(text).slice(match[0].length).trim(), problemAt };
+}
+
+/** An alias that names nothing: somebody meant a text with a star, a host say. */
+function findStrayAlias(document: Document): { name: string; offset: number } | undefined {
+  let found: { name: string; offset: number } | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) {
+        return undefined;
+      }
+      found = { name: alias.source, offset: alias.range?.[0] ?? 0 };
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function normalized(text: string): string {
@@ -55,7 +86,8 @@ function firstProblem(issues: readonly z.core.$ZodIssue[]): {
   path: readonly PropertyKey[];
   problem: string;
 } {
-  const [issue] = issues;
+  // A slip of the pen makes two: the key that is missing, and the one that is written.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   if (issue?.code === 'unrecognized_keys') {
     return { path: [...issue.path, issue.keys[0] ?? ''], problem: 'is not a key of this manifest' };
   }

@@ -1,8 +1,14 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, readFile, readdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { LlmRoute } from '../domain/agent.ts';
 import { ConfigError } from '../domain/errors.ts';
-import { isManifestName, parseAgentManifest, parseBottleManifest } from './manifest.ts';
-import type { AgentManifest, BottleManifest } from './manifest.ts';
+import { parseAgentManifest, type AgentManifest } from './agent-manifest.ts';
+import { resolveBottle, type BottleManifest } from './bottle-inheritance.ts';
+import { parseBottleManifest, type BottleSource } from './bottle-manifest.ts';
+import { checkSize, decodeManifest, type ManifestSource } from './manifest-source.ts';
+import { isManifestName } from './manifest-values.ts';
+import type { Providers } from './providers.ts';
+import { toolProblem } from './tools.ts';
 
 export interface Manifests {
   readonly agents: ReadonlyMap<string, AgentManifest>;
@@ -10,7 +16,7 @@ export interface Manifests {
   readonly problems: readonly ManifestProblem[];
 }
 
-/** A manifest that cannot be used as it is. It takes no other down with it. */
+/** A manifest that cannot be used as it is. It takes no other down with it, but those that extend it. */
 export interface ManifestProblem {
   readonly kind: 'agent' | 'bottle';
   readonly name: string;
@@ -18,42 +24,89 @@ export interface ManifestProblem {
   readonly error: ConfigError;
 }
 
-const maxBytes = 256 * 1024;
+/** What manifests may name. */
+export interface Known {
+  readonly providers: Providers;
+  readonly routes: Readonly<Record<string, LlmRoute>>;
+}
 
 /**
- * Reads `agents/*.md` and `bottles/*.md` below a directory. A directory that is not there has no manifests.
+ * Reads `agents/*.md` and `bottles/*.md` below the data directory. A directory that is not there has no manifests.
  *
  * An agent whose bottle does not exist is a problem and yet among the agents: an issue may name another bottle.
  */
-export async function loadManifests(directory: string): Promise<Manifests> {
-  const [agents, bottles] = await Promise.all([
-    loadKind(directory, 'agent', parseAgentManifest),
-    loadKind(directory, 'bottle', parseBottleManifest),
+export async function loadManifests(
+  directory: string,
+  { providers, routes }: Known,
+): Promise<Manifests> {
+  const [agents, sources] = await Promise.all([
+    loadKind(directory, 'agent', async (source) => parseAgentManifest(source, providers)),
+    loadKind(directory, 'bottle', (source) => loadBottle(source, directory, routes)),
   ]);
-  const astray = [...agents.found].flatMap(([name, { bottle }]): ManifestProblem[] =>
-    bottle === undefined || bottles.found.has(bottle)
+  const bottles = sortOut('bottle', sources.found.keys(), (name) =>
+    resolveBottle(name, sources.found),
+  );
+  return {
+    agents: agents.found,
+    bottles: bottles.found,
+    problems: [
+      ...agents.problems,
+      ...sources.problems,
+      ...bottles.problems,
+      ...astray(agents.found, bottles.found),
+    ],
+  };
+}
+
+/** The agents whose bottle cannot be used. */
+export function astray(
+  agents: Manifests['agents'],
+  bottles: Manifests['bottles'],
+): ManifestProblem[] {
+  return [...agents].flatMap(([name, { bottle, problemAt }]): ManifestProblem[] =>
+    bottle === undefined || bottles.has(bottle)
       ? []
       : [
           {
             kind: 'agent',
             name,
-            error: new ConfigError(
-              `agents/${name}.md: bottle: there is no usable bottles/${bottle}.md`,
-            ),
+            error: problemAt(['bottle'], `there is no usable bottles/${bottle}.md`),
           },
         ],
   );
-  return {
-    agents: agents.found,
-    bottles: bottles.found,
-    problems: [...agents.problems, ...bottles.problems, ...astray],
-  };
+}
+
+async function loadBottle(
+  source: ManifestSource,
+  dataDirectory: string,
+  routes: Known['routes'],
+): Promise<BottleSource> {
+  const bottle = parseBottleManifest(source);
+  const { value, problemAt } = bottle;
+  for (const [index, path] of (value.tools ?? []).entries()) {
+    const problem = await toolProblem(path, dataDirectory);
+    if (problem !== undefined) {
+      throw problemAt(['tools', index], problem);
+    }
+  }
+  for (const [index, route] of (value.llm ?? []).entries()) {
+    if (!Object.hasOwn(routes, route)) {
+      throw problemAt(['llm', index], unknownRoute(route, Object.keys(routes)));
+    }
+  }
+  return bottle;
+}
+
+function unknownRoute(name: string, known: readonly string[]): string {
+  return known.length === 0
+    ? `there is no route ${name}, nor any other: give the orchestrator ANTHROPIC_API_KEY or OPENAI_API_KEY, or add [llm_routes.${name}] to orchestrator.toml`
+    : `there is no route ${name}; known routes: ${known.join(', ')}`;
 }
 
 async function loadKind<T>(
   directory: string,
   kind: ManifestProblem['kind'],
-  parse: (file: string, text: string) => T,
+  load: (source: ManifestSource) => Promise<T>,
 ): Promise<{ found: Map<string, T>; problems: ManifestProblem[] }> {
   const folder = `${kind}s`;
   const found = new Map<string, T>();
@@ -68,16 +121,36 @@ async function loadKind<T>(
       if (!isManifestName(name)) {
         throw new ConfigError(`${file}: the file's name must be kebab-case: my-${kind}.md`);
       }
-      found.set(name, parse(file, await readManifest(join(directory, file), file)));
+      found.set(name, await load(await readManifest(join(directory, file), file)));
     } catch (error) {
-      const said =
-        error instanceof ConfigError
-          ? error
-          : new ConfigError(`${file}: ${(error as Error).message}`, { cause: error });
-      problems.push({ kind, name, error: said });
+      problems.push({ kind, name, error: asConfigError(file, error) });
     }
   }
   return { found, problems };
+}
+
+/** Makes one thing for each name; what fails is a problem. */
+function sortOut<T>(
+  kind: ManifestProblem['kind'],
+  names: Iterable<string>,
+  make: (name: string) => T,
+): { found: Map<string, T>; problems: ManifestProblem[] } {
+  const found = new Map<string, T>();
+  const problems: ManifestProblem[] = [];
+  for (const name of names) {
+    try {
+      found.set(name, make(name));
+    } catch (error) {
+      problems.push({ kind, name, error: asConfigError(`${kind}s/${name}.md`, error) });
+    }
+  }
+  return { found, problems };
+}
+
+function asConfigError(file: string, error: unknown): ConfigError {
+  return error instanceof ConfigError
+    ? error
+    : new ConfigError(`${file}: ${(error as Error).message}`, { cause: error });
 }
 
 async function listDirectory(path: string): Promise<string[]> {
@@ -91,17 +164,16 @@ async function listDirectory(path: string): Promise<string[]> {
   }
 }
 
-async function readManifest(path: string, file: string): Promise<string> {
-  const info = await stat(path);
+async function readManifest(path: string, file: string): Promise<ManifestSource> {
+  // Who may write here could have it read what lies elsewhere, and an error message would quote it.
+  const real = await realpath(path);
+  if (dirname(real) !== (await realpath(dirname(path)))) {
+    throw new ConfigError(`${file}: must be a file of this directory, not a link out of it`);
+  }
+  const info = await lstat(real);
   if (!info.isFile()) {
     throw new ConfigError(`${file}: must be a file`);
   }
-  if (info.size > maxBytes) {
-    throw new ConfigError(`${file}: must be at most ${maxBytes / 1024} KiB`);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
-  } catch (error) {
-    throw error instanceof TypeError ? new ConfigError(`${file}: must be UTF-8 text`) : error;
-  }
+  checkSize(file, info.size);
+  return decodeManifest(file, await readFile(real));
 }

@@ -1,10 +1,6 @@
 import * as z from 'zod';
+import { word } from './manifest-values.ts';
 import type { AgentProvider } from './provider.ts';
-
-const word = z
-  .string('must be text: quote it')
-  .min(1, 'must not be empty')
-  .refine((value) => !value.includes('\0'), 'must not hold a NUL character');
 
 const keys = {
   /** Argument vector, executed as it is: no shell. */

@@ -15,8 +15,12 @@ export interface BottleBackend {
   readonly name: BackendName;
   /** Whether it works on this machine; when not, the reason and what to do about it, for people. */
   check(): Promise<BackendCheck>;
-  /** Makes the bottle's state, its `work/` and `home/`, ready for the first run. */
-  prepare(paths: BottlePaths): Promise<void>;
+  /**
+   * Makes the bottle's state, its `work/` and `home/`, ready for the next run.
+   * @param image of a container backend, for the bottle's first run; undefined: the backend's default
+   * @throws LaunchRefusedError when there is no such image
+   */
+  prepare(paths: BottlePaths, image: string | undefined): Promise<void>;
   /** Starts the sandbox with the launcher as its first program. What runs in it dies with the supervisor. */
   spawn(sandbox: Sandbox): RunningSandbox;
   /** Nothing of the bottle runs afterwards and its whole state is kept. */
@@ -43,6 +47,8 @@ export interface SandboxExit {
   readonly code: number | undefined;
   /** One sentence for people when there is no exit code. */
   readonly reason: string | undefined;
+  /** False when the sandbox would end so at each start. */
+  readonly retryable?: boolean;
   /** Resolves when all output has been read. */
   readonly drained: Promise<void>;
 }
@@ -61,6 +67,8 @@ export interface Sandbox {
   readonly runtimeDirectory: string;
   /** The run's prompt, mounted read-only at `/run/prompt.md`. */
   readonly promptFile: string;
+  /** Files and directories, mounted read-only as `/opt/tools/<last part>`. */
+  readonly tools: readonly string[];
   readonly limits: BottleLimits;
   /** As the launch asked for it. */
   readonly request: SandboxRequest;
@@ -99,4 +107,5 @@ export interface BottleLimits {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly pids?: number;
+  readonly diskBytes?: number;
 }

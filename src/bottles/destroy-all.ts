@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { lockDataDirectory } from './data-lock.ts';
 import { socketRootsOf } from './destroy.ts';
 import { newSocketsOf } from './host-context.ts';
-import { createBackend } from './registry.ts';
+import { type BackendSettings, findBackends, usableBackends } from './registry.ts';
 import { makeSocketBase } from './sockets.ts';
 import { createSupervisedHost } from './supervised-host.ts';
 
@@ -12,16 +12,18 @@ import { createSupervisedHost } from './supervised-host.ts';
  * their sockets. Idempotent.
  * @throws DataDirectoryLockedError while an orchestrator works in it
  */
-export async function destroyAllBottles(dataDirectory: string): Promise<void> {
+export async function destroyAllBottles(
+  dataDirectory: string,
+  settings: BackendSettings = {},
+): Promise<void> {
   using _lock = await lockDataDirectory(dataDirectory);
-  const backend = createBackend('local');
   const places = { dataDirectory, socketBase: makeSocketBase(process.getuid?.() ?? 0, undefined) };
   const host = createSupervisedHost({
     ...places,
     hostId: 'none',
     // Nothing is launched here.
     runtimeDirectory: '',
-    backends: new Map([[backend.name, backend]]),
+    backends: usableBackends(await findBackends(settings)),
   });
   const slugs = (await host.list()).map(({ slug }) => slug);
   const used = await Promise.all(slugs.map((slug) => socketRootsOf(places, slug)));

@@ -31,6 +31,11 @@ export async function destroyBottle(host: HostContext, slug: string): Promise<vo
   await waitForSupervisors(paths);
   await withBottle(host, slug, async () => {
     const backend = readManifest(paths)?.backend;
+    if (backend !== undefined && !host.backends.has(backend)) {
+      throw new Error(
+        `the backend ${backend} of the bottle ${slug} does not work here now: what it made cannot be removed`,
+      );
+    }
     for (const candidate of host.backends.values()) {
       if (backend === undefined || backend === candidate.name) await candidate.destroy(paths);
     }

@@ -79,6 +79,7 @@ export const inside = {
   cloneSocket: '/run/bottle/clone.sock',
   runtime: '/opt/bottle',
   prompt: '/run/prompt.md',
+  tools: '/opt/tools',
   /** Of the launcher and the agent: `node`, `forge` and their like come first. */
   path: '/opt/bottle/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin',
   /** The launcher listens here and hands the listener to the supervisor. */

@@ -106,6 +106,8 @@ export interface SandboxRequest extends RunKey {
   readonly image?: string;
   /** What the backend `bot-bottle` tells its CLI; others have none. */
   readonly cli?: CliRequest;
+  /** Files and directories of the host, absolute, to be mounted read-only as `/opt/tools/<last part>`; absent: none. */
+  readonly tools?: readonly string[];
 }
 
 /** Names are the CLI's own: it has manifests of its own. */

@@ -18,6 +18,8 @@ export interface SupervisorTiming {
   readonly awaitGo: number;
   /** From `signal_done` until the agent is asked to end. */
   readonly afterDone: number;
+  /** From the first refusal for a spent budget until an agent that goes on is ended: to commit, and to say so. */
+  readonly afterBudget: number;
   /** From TERM to KILL. */
   readonly afterTerm: number;
   /** How long a supervisor past its deadline lives on while nobody is attached. */
@@ -27,6 +29,7 @@ export interface SupervisorTiming {
 export const supervisorTiming: SupervisorTiming = {
   awaitGo: 60_000,
   afterDone: 30_000,
+  afterBudget: 60_000,
   afterTerm: 10_000,
   afterDeadline: 10 * 60_000,
 };

@@ -17,18 +17,25 @@ export interface ListeningMessage {
 
 export type LauncherMessage =
   | ListeningMessage
-  /** The working copy is there. */
+  /** The working copy and the files are there. */
   | { readonly type: 'ready' }
-  | { readonly type: 'clone-failed'; readonly reason: string };
+  | { readonly type: 'setup-failed'; readonly reason: string };
 
 export type SupervisorMessage =
-  /** Without `clone` the working copy of an earlier run is used as it is. */
-  | { readonly type: 'setup'; readonly clone: CloneOrder | undefined }
+  | ({ readonly type: 'setup' } & SetUpOrder)
   | {
       readonly type: 'execute';
       readonly argv: readonly [string, ...string[]];
       readonly environment: Readonly<Record<string, string>>;
     };
+
+/** What is to be there before the agent starts. */
+export interface SetUpOrder {
+  /** Undefined: the working copy of an earlier run is used as it is. */
+  readonly clone: CloneOrder | undefined;
+  /** Text by path below the home. */
+  readonly files: Readonly<Record<string, string>>;
+}
 
 export interface CloneOrder {
   readonly url: string;

@@ -149,7 +149,7 @@ async function makeBottle(
       ...(uid === undefined ? {} : { uid }),
       createdAt: Date.now(),
     });
-    await backend.prepare(paths);
+    await backend.prepare(paths, request.image);
   };
   const file: LaunchFile = {
     version: 1,

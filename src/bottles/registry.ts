@@ -1,26 +1,29 @@
 import type { BackendName } from '../domain/bottle.ts';
-import { LaunchRefusedError } from '../domain/errors.ts';
 import type { BackendCheck, BottleBackend } from './backend.ts';
 import { createBotBottleCliBackend } from './bot-bottle-cli/bot-bottle-cli-backend.ts';
 import type { CliSettings } from './bot-bottle-cli/cli-state.ts';
+import { createDockerBackend } from './docker/docker-backend.ts';
 import { createLocalBackend } from './local/local-backend.ts';
 
-/** In the order in which they are told of. */
-const available: readonly BackendName[] = ['local', 'bot-bottle'];
+const available: readonly BackendName[] = ['local', 'docker', 'bot-bottle'];
+
+/** For bottles whose manifest names none, the preferred one first. */
+const preferred: readonly BackendName[] = ['local', 'docker'];
 
 export interface BackendSettings {
+  /** `DOCKER_HOST`. */
+  readonly dockerHost?: string | undefined;
   readonly botBottleCli?: CliSettings;
 }
 
-/** @throws LaunchRefusedError when this version has no such backend */
 export function createBackend(name: BackendName, settings: BackendSettings = {}): BottleBackend {
   switch (name) {
     case 'local':
       return createLocalBackend();
+    case 'docker':
+      return createDockerBackend(settings.dockerHost);
     case 'bot-bottle':
       return createBotBottleCliBackend(settings.botBottleCli);
-    case 'docker':
-      throw new LaunchRefusedError(`there is no bottle backend ${name}`);
   }
 }
 
@@ -42,4 +45,9 @@ export function usableBackends(
 ): ReadonlyMap<BackendName, BottleBackend> {
   const usable = found.filter(({ check }) => check.usable);
   return new Map(usable.map(({ backend }) => [backend.name, backend]));
+}
+
+/** The backend of bottles whose manifest names none: the first that works, or, where none does, the first. */
+export function defaultBackend(usable: ReadonlyMap<BackendName, BottleBackend>): BackendName {
+  return preferred.find((name) => usable.has(name)) ?? 'local';
 }

@@ -1,10 +1,18 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type DemoAgentName,
+  demoAgentNames,
+  type DemoBackend,
+  demoBackends,
+} from '../demo/cast-names.ts';
 import { whatTheDemoAgentCanDo } from '../demo/demo-language.ts';
 
 export interface DemoRequest {
   readonly once?: true;
   readonly task?: string;
   readonly comment?: string;
+  readonly agent: DemoAgentName;
+  readonly backend: DemoBackend;
 }
 
 /** Plays the demo and resolves with the exit code. */
@@ -16,16 +24,31 @@ export function demoCommand(demo: DemoHandler): Command {
     .option('--once', 'end when the story has ended: 0 if as it should')
     .option('--task <text>', 'what the issue asks for', readText)
     .option('--comment <text>', 'what the comment on the pull request asks for', readText)
+    .addOption(
+      new Option('--agent <name>', 'who works: the demo’s own program, or a real coding agent')
+        .choices(demoAgentNames)
+        .default('demo'),
+    )
+    .addOption(
+      new Option('--backend <name>', 'what its bottle is: a sandbox, or a container')
+        .choices(demoBackends)
+        .default('local'),
+    )
     .addHelpText(
       'after',
       `
 Starts Temporal, a throw-away Gitea and an orchestrator, plays the story, and stays up until Ctrl-C. Nothing is left.
 
-The agent: ${whatTheDemoAgentCanDo.replaceAll('`', '')}
+The agent demo: ${whatTheDemoAgentCanDo.replaceAll('`', '')}
+
+claude, codex and pi are the real programs, from npm. Without a key their model is a scripted stand-in that understands the same
+sentences; with ANTHROPIC_API_KEY (claude, pi) or OPENAI_API_KEY (codex) in the environment it is the real one, which costs money.
 
 Examples:
   orchestrator demo
   orchestrator demo --once
+  orchestrator demo --agent claude --once
+  orchestrator demo --backend docker --once
   orchestrator demo --task 'Create notes.txt with "Milk"' --comment 'Append "Bread" to notes.txt'`,
     )
     .action(async (request: DemoRequest) => {

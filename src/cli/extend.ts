@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { durationForm, formatDuration, parseDuration } from '../config/duration.ts';
+import { durationForm, formatDuration, parseDuration } from '../domain/duration.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { readIssueName } from './issue-name.ts';
 import { sendCommand } from './send-command.ts';

@@ -46,7 +46,13 @@ Exit codes: 0 done, 1 error or refused, 2 usage or settings, 3 not found, 4 a ch
     destroyCommand(),
     extendCommand(),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(inherit(command, program));
   }
   return program;
+}
+
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  command.commands.forEach((below) => inherit(below, command));
+  return command;
 }

@@ -5,9 +5,7 @@ import { errorColours } from './terminal.ts';
 
 /** Runs the program and resolves with its exit code. What went wrong is told on stderr. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride();
-  }
+  overrideExit(program);
   try {
     await program.parseAsync(argv);
     return exitCodes.ok;
@@ -27,6 +25,11 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
     tell(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return exitCodes.error;
   }
+}
+
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(overrideExit);
 }
 
 function tell(message: string): void {

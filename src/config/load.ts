@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { LlmRoute } from '../domain/agent.ts';
 import { ConfigError } from '../domain/errors.ts';
+import { readLlmKeys, readLlmRoutes, withoutKeys } from './llm-routes.ts';
 import { settings, tomlKey, type Settings } from './schema.ts';
 import {
   findUnknownNames,
@@ -21,6 +23,8 @@ export interface Config {
   readonly apiTokenFile: string;
   /** `XDG_RUNTIME_DIR`, where sockets may lie. */
   readonly runtimeDirectory: string | undefined;
+  /** `DOCKER_HOST`, where Docker Engine listens. */
+  readonly dockerHost: string | undefined;
   readonly forge: {
     readonly org: string;
     /** Ends in `/api/v1`, without a slash behind it. */
@@ -36,10 +40,19 @@ export interface Config {
   };
   readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
   readonly maxBottles: number;
+  readonly llm: LlmConfig;
   /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
   readonly botBottleCli: { readonly program: string; readonly path: string; readonly home: string };
   readonly logLevel: Settings['logLevel'];
   readonly temporal: TemporalConfig;
+}
+
+/** The models that bottles may be let use. */
+export interface LlmConfig {
+  /** By name. */
+  readonly routes: Readonly<Record<string, LlmRoute>>;
+  /** Of the routes that have one. */
+  readonly keys: Readonly<Record<string, string>>;
 }
 
 export interface LoadOptions {
@@ -56,6 +69,12 @@ export interface ClientConfig {
   /** Undefined: it is in `apiTokenFile`, if the orchestrator runs on this machine. */
   readonly token: string | undefined;
   readonly apiTokenFile: string;
+}
+
+/** What a command needs that reads the manifests of this machine. */
+export interface ManifestConfig {
+  readonly dataDirectory: string;
+  readonly routes: Readonly<Record<string, LlmRoute>>;
 }
 
 export interface ClientLoadOptions {
@@ -101,6 +120,8 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     sources,
   );
   const temporal = loadTemporalConfig(environment, sources.problems);
+  const routes = readLlmRoutes(sources);
+  const keys = readLlmKeys(routes, sources);
   requireSetting('forgeApi', values.forgeApi, sources);
   requireSetting('forgeToken', values.forgeToken, sources);
   if (values.insecureWebhooks === false) {
@@ -113,6 +134,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   return {
     ...wellKnownFiles(dataDirectory),
     runtimeDirectory: environment['XDG_RUNTIME_DIR'],
+    dockerHost: environment['DOCKER_HOST'],
     forge: { org: known.forgeOrg, apiUrl: known.forgeApi, token: known.forgeToken },
     server: {
       host: known.host,
@@ -126,6 +148,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       commentDebounceMs: known.commentDebounceMs,
     },
     maxBottles: known.maxBottles,
+    llm: { routes: withoutKeys(routes), keys },
     botBottleCli: {
       program: pathOrName(known.botBottleCli, environment),
       path: environment['PATH'] ?? '',
@@ -160,6 +183,20 @@ export function loadClientConfig(
     token: values.token,
     apiTokenFile,
   };
+}
+
+/**
+ * Reads what manifests are judged by. No key of a model is looked at: that this user may not read it is not in the way.
+ * @throws ConfigError as `loadConfig` does
+ */
+export function loadManifestConfig(
+  environment: Environment,
+  options: Pick<LoadOptions, 'configFile'> = {},
+): ManifestConfig {
+  const { sources, dataDirectory } = openSources(environment, {}, options.configFile);
+  const routes = readLlmRoutes(sources);
+  throwProblems(sources);
+  return { dataDirectory, routes: withoutKeys(routes) };
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */

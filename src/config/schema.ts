@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationForm, parseDuration } from './duration.ts';
+import { durationForm, parseDuration } from '../domain/duration.ts';
 
 /** One setting: everything the loader, its error messages and the reference need to know. */
 export interface Setting {
@@ -49,7 +49,7 @@ function wholeNumber(minimum: number, maximum: number) {
 }
 
 /** An http or https address without credentials, query or fragment; given without a slash at its end. */
-function webAddress(path?: { readonly end: string; readonly problem: string }) {
+export function webAddress(path?: { readonly end: string; readonly problem: string }) {
   return z.string().transform((text, context) => {
     const url = URL.parse(text);
     const problem =
@@ -77,7 +77,8 @@ const secretText = z
     error: 'holds a control character (a line break, say)',
   });
 
-const httpToken = secretText.refine((text) => /^[\x21-\x7e]+$/.test(text), {
+/** What a header can carry. */
+export const httpToken = secretText.refine((text) => /^[\x21-\x7e]+$/.test(text), {
   error: 'holds characters that no token has',
 });
 
@@ -171,6 +172,40 @@ export const settings = {
     form: durationForm,
     default: '10s',
     schema: duration(0),
+  },
+  anthropicApiKey: {
+    variable: 'ANTHROPIC_API_KEY',
+    description: 'Key of the route `anthropic`. It stays with the orchestrator; no bottle sees it.',
+    form: 'the key as Anthropic shows it',
+    secret: true,
+    schema: httpToken,
+  },
+  claudeCodeOauthToken: {
+    variable: 'CLAUDE_CODE_OAUTH_TOKEN',
+    description:
+      "Token of a person's subscription, as `claude setup-token` makes it; in place of ANTHROPIC_API_KEY.",
+    form: 'the token that `claude setup-token` shows',
+    secret: true,
+    schema: httpToken,
+  },
+  anthropicBaseUrl: {
+    variable: 'ANTHROPIC_BASE_URL',
+    description: "Where the route `anthropic` leads, if not to Anthropic's own API.",
+    form: 'an http(s) address below which there is /v1/messages',
+    schema: webAddress(),
+  },
+  openaiApiKey: {
+    variable: 'OPENAI_API_KEY',
+    description: 'Key of the route `openai`. It stays with the orchestrator; no bottle sees it.',
+    form: 'the key as OpenAI shows it',
+    secret: true,
+    schema: httpToken,
+  },
+  openaiBaseUrl: {
+    variable: 'OPENAI_BASE_URL',
+    description: "Where the route `openai` leads, if not to OpenAI's own API.",
+    form: 'an http(s) address below which there is /responses, such as https://llm.example.com/v1',
+    schema: webAddress(),
   },
   botBottleCli: {
     variable: 'BOT_BOTTLE_CLI',

@@ -154,8 +154,13 @@ function fromFile(setting: Setting, { file, problems }: Sources): Found | undefi
 }
 
 function fromSecretFile(name: string, path: string, problems: string[]): Found {
+  return { name, text: readSecretFile(name, path, problems) };
+}
+
+/** Undefined, with a problem noted, when that fails. @param name what an error message calls it */
+export function readSecretFile(name: string, path: string, problems: string[]): string | undefined {
   const text = readText(name, path, 'the path of a file that holds the secret alone', problems);
-  return { name, text: text?.replace(/[\r\n]+$/, '') };
+  return text?.replace(/[\r\n]+$/, '');
 }
 
 function readText(
@@ -178,6 +183,9 @@ const variables = Object.values(settings).flatMap((setting: Setting) =>
   setting.secret ? [setting.variable, `${setting.variable}_FILE`] : [setting.variable],
 );
 
+/** The only table of the file: what it holds is read by `llm-routes.ts`. */
+export const routesKey = 'llm_routes';
+
 /** Notes every name that is ours, or was surely meant to be, and that no setting has. */
 export function findUnknownNames({ environment, file, problems }: Sources): void {
   for (const name of Object.keys(environment)) {
@@ -196,7 +204,7 @@ export function findUnknownNames({ environment, file, problems }: Sources): void
   const keys = variables
     .map(tomlKey)
     .filter((key) => !secrets.some((s) => tomlKey(s.variable) === key));
-  for (const key of Object.keys(file.table)) {
+  for (const key of Object.keys(file.table).filter((key) => key !== routesKey)) {
     const secret = secrets.find((setting) => tomlKey(setting.variable) === key);
     if (secret !== undefined) {
       problems.push(
@@ -204,7 +212,11 @@ export function findUnknownNames({ environment, file, problems }: Sources): void
       );
     } else if (!keys.includes(key)) {
       problems.push(
-        unknown(`${key} in ${file.path}`, nearestName(key, keys), `one of ${keys.join(', ')}`),
+        unknown(
+          `${key} in ${file.path}`,
+          nearestName(key, [...keys, routesKey]),
+          `one of ${keys.join(', ')}`,
+        ),
       );
     }
   }

@@ -1,4 +1,5 @@
 import type { ApiAccess, ApiClient } from '../cli/api-client.ts';
+import type { CastChoice } from './cast.ts';
 import {
   findAbandonedDirectories,
   makeDemoDirectory,
@@ -21,6 +22,7 @@ export interface DemoOptions {
   readonly once: boolean;
   readonly task: string | undefined;
   readonly comment: string | undefined;
+  readonly cast: CastChoice;
   /** The command line's program, to be run by this Node. */
   readonly program: string;
   readonly output: Output;
@@ -113,6 +115,7 @@ async function perform(
       'All on this machine, thrown away afterwards: Temporal, a Gitea, an orchestrator.\n',
   );
   const stage = await setStage({
+    choice: options.cast,
     directory,
     program: options.program,
     narrator,

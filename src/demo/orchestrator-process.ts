@@ -17,6 +17,8 @@ export interface OrchestratorProcessOptions {
   readonly giteaUrl: string;
   readonly forgeToken: string;
   readonly webhookSecret: string;
+  /** Added to its own. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
@@ -55,6 +57,7 @@ export async function startOrchestratorProcess(
         FORGE_WEBHOOK_PORT: String(port),
         // Nobody writes a second comment here.
         COMMENT_DEBOUNCE: '1s',
+        ...options.environment,
       },
       logFile,
       signal,

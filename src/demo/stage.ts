@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDebianPackages } from '../../tools/debian-packages.ts';
 import { ensureGitea } from '../../tools/gitea.ts';
 import { ensureTemporal } from '../../tools/temporal.ts';
+import { bringCast, type Cast, type CastChoice } from './cast.ts';
 import type { DemoDirectory } from './demo-directory.ts';
 import { freePort } from './free-port.ts';
 import { startGiteaServer, type GiteaServer } from './gitea-server.ts';
@@ -14,10 +15,9 @@ import type { ServerProcess } from './server-process.ts';
 import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
 import { orAborted } from './wait-until.ts';
 
-export const DEMO_AGENT = 'demo';
-
 /** What the story is played on. */
 export interface Stage {
+  readonly cast: Cast;
   readonly directory: DemoDirectory;
   readonly gitea: GiteaServer;
   /** A Gitea that was built from its source has pages without style and scripts. */
@@ -30,6 +30,7 @@ export interface Stage {
 }
 
 export interface StageOptions {
+  readonly choice: CastChoice;
   readonly directory: DemoDirectory;
   /** The command line's program, to be run by this Node. */
   readonly program: string;
@@ -65,6 +66,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     'looking for Temporal and Gitea',
     orAborted(getPrograms(narrator), signal),
   );
+  const cast = await narrator.during(
+    'looking for the agent',
+    orAborted(
+      bringCast(options.choice, (line) => narrator.step(line), started),
+      signal,
+    ),
+  );
+  if (cast.model !== undefined) narrator.step(`The model of ${cast.agent} is ${cast.model}`);
   const starting = Promise.allSettled([
     begin('Temporal', startTemporal(temporalBinary, directory, signal)).then((server) => {
       narrator.step('Temporal is up', server.uiUrl);
@@ -93,14 +102,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   };
   const site = await provisionSite(
     { url: gitea.url, token: gitea.adminToken },
-    { agent: DEMO_AGENT, webhook },
+    { agent: cast.agent, webhook },
   );
   const { owner, name } = site.repository;
   narrator.step(
     `Gitea has people and a repository: ${site.person.name}, ${site.bot.name}, ${owner}/${name}`,
   );
 
-  await writeManifests(directory.data);
+  await cast.write(directory.data);
   started.defer(options.endBottles);
   const orchestrator = await narrator.during(
     'starting the orchestrator',
@@ -114,12 +123,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
         giteaUrl: gitea.url,
         forgeToken: site.bot.token,
         webhookSecret: webhook.secret,
+        environment: cast.environment,
         signal,
       }),
     ),
   );
   narrator.step('The orchestrator is ready', orchestrator.url);
   return {
+    cast,
     directory,
     gitea,
     giteaHasScripts: giteaProgram.staticRoot === undefined,
@@ -156,27 +167,6 @@ function startedOrThrow<T>(result: PromiseSettledResult<T>): T {
     throw result.reason;
   }
   return result.value;
-}
-
-async function writeManifests(data: string): Promise<void> {
-  const agent = `---
-provider: script
-bottle: default
-command: ["node", "/opt/bottle/demo-agent.mjs"]
----
-`;
-  const bottle = `---
-backend: local
----
-A sandbox on this machine.
-`;
-  for (const [folder, file, text] of [
-    ['agents', `${DEMO_AGENT}.md`, agent],
-    ['bottles', 'default.md', bottle],
-  ] as const) {
-    await mkdir(join(data, folder));
-    await writeFile(join(data, folder, file), text);
-  }
 }
 
 /** A person should not have to type where the demo's orchestrator is. */

@@ -9,7 +9,7 @@ import type { ApiClient } from '../cli/api-client.ts';
 import type { Phase } from '../domain/run.ts';
 import { GiteaPerson } from './gitea-person.ts';
 import { oneLine, type Narrator } from './narrator.ts';
-import { DEMO_AGENT, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** For what takes a moment. */
@@ -99,7 +99,7 @@ class Story {
     const { number, url } = await this.#person.openIssue(draft);
     this.#issueNumber = number;
     narrator.step(
-      `Issue #${String(number)}, labelled bot-bottle:${DEMO_AGENT} and assigned to ${bot.name}`,
+      `Issue #${String(number)}, labelled bot-bottle:${stage.cast.agent} and assigned to ${bot.name}`,
       url,
     );
     narrator.quote(task, LINES_SHOWN);
@@ -140,7 +140,9 @@ class Story {
     if (record.done?.status !== 'success') {
       throw new StoryError(`run ${String(run)}: ${describeEnd(record)}`);
     }
-    this.#options.narrator.detail(`The agent says: ${oneLine(record.done.summary)}`);
+    const { narrator } = this.#options;
+    narrator.detail(`The agent says: ${oneLine(record.done.summary)}`);
+    if (record.usage !== null) narrator.detail(tellUsage(record.usage));
     return issue;
   }
 
@@ -306,6 +308,12 @@ function tellOperation(operation: OperationView, { colours }: Narrator): string 
   return operation.outcome === 'ok'
     ? colours.dim(what)
     : colours.red(`${what}: ${operation.outcome}, ${oneLine(operation.reason ?? '')}`);
+}
+
+function tellUsage(usage: NonNullable<RunView['usage']>): string {
+  const tokens = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+  const cost = usage.costUsd === null ? 'unknown' : `$${usage.costUsd.toFixed(2)}`;
+  return `Its model: ${usage.requests} requests, ${tokens} tokens in, ${usage.outputTokens} out; cost ${cost}`;
 }
 
 function describeEnd({ outcome, exitCode, done, reason }: RunView): string {

@@ -58,7 +58,7 @@ export function judgeTarget(
     return {
       verdict: 'invalid',
       problem: `There is no agent \`${agentName}\`.`,
-      fix: `${known('agent', agents.keys())} Change the label, or add \`agents/${agentName}.md\` on the orchestrator's machine.`,
+      fix: `${known('agent', agents.keys())} Change the label, or add \`agents/${agentName}.md\` on the orchestrator's machine or \`.bot-bottle/agents/${agentName}.md\` to the default branch.`,
     };
   }
   const bottle = bottleName ?? agent.bottle;

@@ -1,7 +1,8 @@
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../domain/issue.ts';
 
 /**
- * A code host. Split by who calls: `ForgeReader` and `ForgeWriter` act on items, `ForgeDirectory` answers who may do what.
+ * A code host. Split by who calls: `ForgeReader` and `ForgeWriter` act on items, `ForgeDirectory` answers who may do what,
+ * `ForgeFiles` what lies on the default branch.
  *
  * For every method:
  * - Safe to call concurrently. No method retries: who calls decides (in an activity, Temporal's policy).
@@ -11,7 +12,7 @@ import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../
  *   finds another repository under the name: after a rename anybody may take the old one.
  * - An answer that is not JSON of the expected form is `ForgeUnavailableError` (a proxy's error page, say).
  */
-export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory {
+export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory, ForgeFiles {
   /** Host and port, as in `RepositoryRef.forgeHost`. */
   readonly host: string;
 }
@@ -44,6 +45,28 @@ export interface ForgeReader {
     repository: RepositoryRef,
     branch: string,
   ): Promise<PullRequest | undefined>;
+}
+
+/** The default branch, as it is now. Paths have no slash at either end. */
+export interface ForgeFiles {
+  /**
+   * What lies directly in a directory, by name. Empty when there is no such directory, or nothing
+   * was ever pushed.
+   */
+  listDirectory(repository: RepositoryRef, path: string): Promise<readonly DirectoryEntry[]>;
+  /**
+   * A file of at most 1 MiB.
+   * @throws ForgeNotFoundError when there is no such file: a directory, a symbolic link or a submodule is none
+   * @throws ForgeRefusedError when it is larger
+   */
+  readFile(repository: RepositoryRef, path: string): Promise<Uint8Array>;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'directory' | 'link' | 'submodule';
+  /** Bytes of a file; 0 for everything else. */
+  readonly size: number;
 }
 
 /** Writes are not idempotent by themselves: callers look for a marker first where a write may have happened. */

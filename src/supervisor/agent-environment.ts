@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { inside } from '../bottles/directory.ts';
 import type { LaunchRequest } from '../bottles/host.ts';
 import { repositoryPath } from './git-gate/git-gate.ts';
@@ -9,7 +10,7 @@ const door = inside.doorUrl;
 export function agentEnvironment(request: LaunchRequest): Record<string, string> {
   const { name, email } = request.gitIdentity;
   return {
-    PATH: inside.path,
+    PATH: pathOf(request),
     HOME: inside.home,
     USER: 'agent',
     LOGNAME: 'agent',
@@ -24,6 +25,13 @@ export function agentEnvironment(request: LaunchRequest): Record<string, string>
     FORGE_PR_NUMBER: request.pullRequestNumber?.toString() ?? '',
     ...request.environment,
   };
+}
+
+/** A tool is a program, or a directory with a `bin`. None of them takes the place of `node` and `forge`. */
+function pathOf({ tools = [] }: LaunchRequest): string {
+  const [own, ...system] = inside.path.split(':');
+  const bins = tools.map((path) => `${inside.tools}/${basename(path)}/bin`);
+  return [own, ...(bins.length > 0 ? [inside.tools, ...bins] : []), ...system].join(':');
 }
 
 /** How the working copy of a new bottle is made. */

@@ -43,13 +43,14 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
         return listening.resolve();
       case 'ready':
         return ready.resolve();
-      case 'clone-failed':
-        return failed.reject(new LaunchFailure(`git clone: ${message.reason}`, true));
+      case 'setup-failed':
+        return failed.reject(new LaunchFailure(message.reason, true));
     }
   });
-  void exited.then(({ code, reason }) => {
+  void exited.then(({ code, reason, retryable }) => {
     const how = reason ?? `exit code ${code}`;
-    failed.reject(new LaunchFailure(`the sandbox ended before the agent started (${how})`, true));
+    const message = `the sandbox ended before the agent started (${how})`;
+    failed.reject(new LaunchFailure(message, retryable ?? true));
   });
 
   const tell = (message: SupervisorMessage): void => {
@@ -60,10 +61,10 @@ export async function launchAgent(launch: AgentLaunch): Promise<void> {
   const step = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, failed.promise]);
   const order = launch.request.then((request) => launch.clone(request));
   await step(Promise.all([listening.promise, order]));
-  tell({ type: 'setup', clone: await order });
+  const request = await launch.request;
+  tell({ type: 'setup', clone: await order, files: request.files ?? {} });
   await step(ready.promise);
   await step(launch.beforeStart());
-  const request = await launch.request;
   tell({ type: 'execute', argv: request.argv, environment: agentEnvironment(request) });
   await step(launcher.closed);
 }

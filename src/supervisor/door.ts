@@ -9,13 +9,22 @@ const pingTimeoutMs = 2_000;
 /** Serves one part of the door; it answers whatever happens. */
 export type DoorHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** Serves what is addressed to other hosts. */
+export interface DoorProxy {
+  connect(request: IncomingMessage, socket: Socket, head: Buffer): void;
+  handle(request: IncomingMessage, response: ServerResponse): void;
+}
+
 /**
  * The bottle's only way out: one HTTP server behind the unix socket that is mounted into the bottle and behind the loopback
  * address inside.
  */
 export interface Door {
-  /** Until then everything is answered with 404. @param routes handlers by the beginning of the path */
-  serve(routes: ReadonlyMap<string, DoorHandler>): void;
+  /**
+   * Until then everything is answered with 404, and no other host is reached.
+   * @param routes handlers by the beginning of the path
+   */
+  serve(routes: ReadonlyMap<string, DoorHandler>, proxy: DoorProxy): void;
   /** Serves a listener that the launcher made inside. */
   adopt(listener: NetServer): void;
   /** True when the socket that the bottle sees is there and answers. */
@@ -25,10 +34,15 @@ export interface Door {
 
 export async function openDoor(socketPath: string): Promise<Door> {
   let routes: ReadonlyMap<string, DoorHandler> = new Map();
+  let proxy: DoorProxy | undefined;
   const server = createServer((incoming, response) => {
     const path = incoming.url ?? '';
     if (path === pingPath) {
       response.writeHead(204).end();
+      return;
+    }
+    if (!path.startsWith('/') && proxy !== undefined) {
+      proxy.handle(incoming, response);
       return;
     }
     const handler = [...routes].find(([prefix]) => path.startsWith(prefix))?.[1];
@@ -40,22 +54,17 @@ export async function openDoor(socketPath: string): Promise<Door> {
   });
   // A clone of a large repository may take longer than Node gives a request by default.
   server.requestTimeout = 0;
-  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
-    // Node hands the bare socket over: an error that nobody listens for would end this process.
-    socket.on('error', () => socket.destroy());
-    socket.end(
-      'HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n' +
-        'bot-bottle: this bottle has no way to other hosts\n',
-    );
-  });
+  server.on('connect', (incoming: IncomingMessage, socket: Socket, head: Buffer) =>
+    proxy === undefined ? socket.destroy() : proxy.connect(incoming, socket, head),
+  );
   server.listen(socketPath);
   await once(server, 'listening');
   // Whoever reaches the directory may connect: it is mounted into this one bottle and closed to everybody else.
   chmodSync(socketPath, 0o666);
   const adopted = new Set<NetServer>();
   return {
-    serve(next) {
-      routes = next;
+    serve(...next) {
+      [routes, proxy] = next;
     },
     adopt(listener) {
       adopted.add(listener);

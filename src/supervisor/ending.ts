@@ -4,6 +4,8 @@ import type { Outcome } from '../domain/run.ts';
 export interface EndCause {
   readonly outcome: Outcome;
   readonly reason?: string;
+  /** Outcome `parked`: epoch milliseconds at which the model's provider takes requests again. */
+  readonly parkedUntil?: number;
 }
 
 /** The wish to end a run. The first one counts. */

@@ -24,25 +24,32 @@ import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { Done, RunEnd } from '../domain/run.ts';
+import type { Usage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
 import { OutputLog } from '../journal/output-log.ts';
 import { claimJournal, type JournalWriter } from '../journal/writer.ts';
+import type { AgentFacts } from '../agents/output-reader.ts';
 import { cloneOrder } from './agent-environment.ts';
+import { AgentOutput } from './agent-output.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
 import { createCallRecord } from './call-record.ts';
 import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
 import { type EndCause, Ending } from './ending.ts';
+import type { ProviderLimit } from './llm-gateway/provider-limit.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
 import { createServices, type Services } from './services.ts';
 import { keepVigil } from './vigil.ts';
+import { createYoungCollector } from './young-garbage.ts';
 
 /** Longer than any request to the forge may take. */
 const settleMs = 35_000;
-/** Each chunk of output is garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts us with `--expose-gc`. */
-const collectBytes = 8 * 1024 * 1024;
+/** As much garbage as a call may leave behind, with what the forge answered. */
+const callBytes = 160 * 1024;
+/** Of what the agent said last. */
+const longestMessage = 4 * 1024;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 
@@ -95,10 +102,15 @@ class Supervisor {
   readonly #go = Promise.withResolvers<LaunchRequest>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
+  #isGoing = false;
   #services: Services | undefined;
   #credentials: ForgeCredentials | undefined;
   #done: Done | undefined;
   #deadlineMs = Infinity;
+  /** Why the models answer no more, if they do not. */
+  #shortage: EndCause | undefined;
+  readonly #collect = createYoungCollector();
+  readonly #output: AgentOutput;
   /** Epoch milliseconds of `agent-starting`; undefined while the claim may still be given up. */
   #begunAt: number | undefined;
 
@@ -113,6 +125,10 @@ class Supervisor {
       this.#run.checkin,
       async () => (await this.#door?.answers()) ?? false,
     );
+    this.#output = new AgentOutput(
+      new OutputLog(this.#run.output),
+      (id) => void journal.append({ type: 'session', at: Date.now(), id }).catch(() => {}),
+    );
     // Whoever waits hears of it; when nobody waits any more it means nothing.
     this.#abandoned.promise.catch(() => {});
   }
@@ -122,8 +138,7 @@ class Supervisor {
     const { sockets, timing } = this.#file;
     const door = await openDoor(sockets.sidecar);
     this.#door = door;
-    const output = new OutputLog(this.#run.output);
-    const sandbox = this.#spawn(output);
+    const sandbox = this.#spawn();
     const control = await this.#openControl(nonce);
     using _vigil = keepVigil({
       timing,
@@ -143,32 +158,28 @@ class Supervisor {
     this.#parts.terminated.addEventListener('abort', () => this.#onTerminated());
 
     const failure = await this.#launch(sandbox, door);
-    if (failure === undefined) await this.#untilEnd(sandbox, output);
-    else await this.#giveUp(failure, sandbox, output);
+    if (failure === undefined) await this.#untilEnd(sandbox);
+    else await this.#giveUp(failure, sandbox);
     control.close();
     door.close();
   }
 
-  #spawn(output: OutputLog): RunningSandbox {
+  #spawn(): RunningSandbox {
     const sandbox = this.#parts.backend.spawn({
       paths: this.#paths,
       socketDirectory: this.#file.sockets.mounted,
       runtimeDirectory: this.#file.runtimeDirectory,
       promptFile: this.#run.prompt,
+      tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
       request: this.#file.sandbox,
       relay: this.#createRelay(),
     });
-    let uncollected = 0;
-    for (const stream of [sandbox.stdout, sandbox.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        output.write(chunk);
+    for (const name of ['stdout', 'stderr'] as const) {
+      sandbox[name].on('data', (chunk: Buffer) => {
+        this.#output[name](chunk);
         this.#checkin.onOutput();
-        uncollected += chunk.length;
-        if (uncollected > collectBytes) {
-          uncollected = 0;
-          globalThis.gc?.({ type: 'minor' });
-        }
+        this.#collect(chunk.length);
       });
     }
     return sandbox;
@@ -197,18 +208,20 @@ class Supervisor {
         this.#credentials = credentials;
         this.#services?.setCredentials(credentials);
       },
-      go: () => this.#onGo(),
+      go: () => void this.#onGo().catch((error: unknown) => this.#abandon(String(error))),
       abandon: (reason, retryable) => this.#abandoned.reject(new LaunchFailure(reason, retryable)),
       stop: (outcome) => this.#ending.request({ outcome }),
     });
   }
 
   /** What the run is about is known now. */
-  #onGo(): void {
-    if (this.#services !== undefined) return;
+  async #onGo(): Promise<void> {
+    if (this.#isGoing) return;
+    this.#isGoing = true;
     const request = readRequestFile(this.#run.request);
     this.#deadlineMs = request.deadlineMs;
-    this.#services = createServices({
+    this.#output.expect(request.provider ?? 'script');
+    const services = await createServices({
       file: this.#file,
       request,
       createForge: this.#parts.createForge,
@@ -217,10 +230,19 @@ class Supervisor {
       onDone: (done) => this.#onDone(done),
       onPullRequest: (number) => this.#onPullRequest(number),
       onComment: (id) => this.#onComment(id),
-      onCall: () => this.#checkin.onCall(),
+      onCall: () => {
+        this.#checkin.onCall();
+        this.#collect(callBytes);
+      },
+      // Not durable, and none is missed when the disk is full: each has all that were before it.
+      onUsage: (usage) =>
+        void this.#journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
+      onLimit: (limit) => this.#onLimit(limit),
+      onBudget: (reason) => this.#onBudget(reason),
     });
-    if (this.#credentials !== undefined) this.#services.setCredentials(this.#credentials);
-    this.#door?.serve(this.#services.routes);
+    this.#services = services;
+    if (this.#credentials !== undefined) services.setCredentials(this.#credentials);
+    this.#door?.serve(services.routes, services.proxy);
     this.#go.resolve(request);
   }
 
@@ -280,9 +302,9 @@ class Supervisor {
   }
 
   /** Leaves a claim that may be replaced. */
-  async #giveUp(failure: LaunchFailure, sandbox: RunningSandbox, output: OutputLog): Promise<void> {
+  async #giveUp(failure: LaunchFailure, sandbox: RunningSandbox): Promise<void> {
     await sandbox.kill();
-    output.close();
+    this.#output.close();
     const { message: reason, retryable } = failure;
     await this.#journal.append(
       { type: 'launch-failed', at: Date.now(), reason, retryable },
@@ -291,7 +313,7 @@ class Supervisor {
     await this.#journal.close();
   }
 
-  async #untilEnd(sandbox: RunningSandbox, output: OutputLog): Promise<void> {
+  async #untilEnd(sandbox: RunningSandbox): Promise<void> {
     const first = await Promise.race([
       sandbox.exited,
       this.#ending.requested.then(() => undefined),
@@ -300,9 +322,12 @@ class Supervisor {
     // What the agent left behind ends with it.
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
-    output.close();
-    const unwritten = await this.#operations.settle(settleMs);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first) }, unwritten);
+    const facts = this.#output.close();
+    const [unwritten, usage] = await Promise.all([
+      this.#operations.settle(settleMs),
+      this.#services?.close(),
+    ]);
+    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage, facts) }, unwritten);
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -311,11 +336,9 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined): RunEnd {
-    const cause: EndCause | undefined =
-      exit === undefined
-        ? this.#ending.cause
-        : { outcome: 'exited', ...(exit.reason === undefined ? {} : { reason: exit.reason }) };
+  #judge(exit: SandboxExit | undefined, usage: Usage | undefined, facts: AgentFacts): RunEnd {
+    const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
+    const { turns, message, failure } = facts;
     return {
       outcome: 'lost',
       ...cause,
@@ -323,6 +346,10 @@ class Supervisor {
       ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
+      ...(failure === undefined ? {} : { failed: true }),
+      ...(usage === undefined ? {} : { usage: withCost(usage, facts.costUsd) }),
+      ...(turns === undefined ? {} : { turns }),
+      ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
   }
 
@@ -333,6 +360,30 @@ class Supervisor {
 
   #onComment(id: number): Promise<void> {
     return this.#journal.append({ type: 'comment', at: Date.now(), id });
+  }
+
+  #judgeExit({ reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
+    const why = reason ?? failure;
+    const told = why === undefined ? {} : { reason: why };
+    if (this.#shortage !== undefined) return { ...told, ...this.#shortage };
+    return limit?.resetsAt !== undefined && limit.resetsAt > Date.now()
+      ? { outcome: 'parked', ...told, parkedUntil: Math.round(limit.resetsAt) }
+      : { outcome: 'exited', ...told };
+  }
+
+  /** Without a time of reset there is nothing to wait for: the agent has heard of it, and its end tells why. */
+  #onLimit({ resetsAt, reason }: ProviderLimit): void {
+    // What is done has nothing to go on with later.
+    if (this.#done !== undefined) return;
+    if (resetsAt === undefined) this.#shortage ??= { outcome: 'exited', reason };
+    else this.#ending.request({ outcome: 'parked', reason, parkedUntil: resetsAt });
+  }
+
+  #onBudget(reason: string): void {
+    if (this.#shortage?.outcome === 'budget') return;
+    const cause = { outcome: 'budget', reason } as const;
+    this.#shortage = cause;
+    setTimeout(() => this.#ending.request(cause), this.#file.timing.afterBudget);
   }
 
   async #onDone(done: Done): Promise<void> {
@@ -350,4 +401,9 @@ class Supervisor {
   #abandon(reason: string): void {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
+}
+
+/** Where no price is known, what the agent's program reckons itself. */
+function withCost(usage: Usage, costUsd: number | undefined): Usage {
+  return usage.costUsd !== undefined || costUsd === undefined ? usage : { ...usage, costUsd };
 }

@@ -274,7 +274,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     if (outcome.state === 'resolved') {
       apply({
         type: 'launched',
-        deadlineMs: settings.runDeadlineMs,
+        deadlineMs: Math.min(settings.runDeadlineMs, outcome.value.timeLimitMs ?? Infinity),
         readUpTo: outcome.value.readUpTo,
       });
       return;

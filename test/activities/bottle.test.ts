@@ -40,6 +40,8 @@ async function aBottle() {
       return { argv: ['agent'], environment: {}, files: {} };
     },
     environment: {},
+    sandbox: { limits: {}, tools: [] },
+    timeLimitMs: undefined,
     egress: [],
     routes: {},
     runBudget: { usd: 5 },

@@ -1,11 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createManifestCatalogue } from '../../src/agents/manifest-catalogue.ts';
+import { providers } from '../../src/agents/providers.ts';
 import { loadManifests } from '../../src/agents/manifests.ts';
 import type { RunContext } from '../../src/agents/provider.ts';
-import { LaunchRefusedError } from '../../src/domain/errors.ts';
+
+const known = { providers, routes: {} };
 
 let directory: string;
 beforeEach(async () => {
@@ -19,6 +20,8 @@ afterEach(async () => {
 
 const write = (file: string, text: string | Buffer): Promise<void> =>
   writeFile(join(directory, file), text);
+
+const load = () => loadManifests(directory, known);
 
 const agent = `---
 provider: script
@@ -55,7 +58,7 @@ describe('manifests', () => {
     await write('bottles/small.md', bottle);
     await write('agents/notes.txt', 'not a manifest');
     await write('agents/.demo.md.swp', 'not a manifest');
-    const { agents, bottles, problems } = await loadManifests(directory);
+    const { agents, bottles, problems } = await load();
     expect(problems).toEqual([]);
     expect([...agents.keys()]).toEqual(['demo']);
     expect(agents.get('demo')).toMatchObject({
@@ -67,8 +70,8 @@ describe('manifests', () => {
       environment: { BOTTLE_PROMPT: '/run/prompt.md' },
       files: {},
     });
-    expect(bottles.get('small')).toEqual({
-      backend: 'local',
+    expect(bottles.get('small')).toMatchObject({
+      backend: undefined,
       environment: { MODE: 'demo' },
       limits: { memoryBytes: 512 * 1024 * 1024, cpus: 1.5, pids: 256 },
     });
@@ -76,7 +79,7 @@ describe('manifests', () => {
 
   test('may have line ends of Windows, a byte order mark and no body', async () => {
     await write('bottles/small.md', '\uFEFF---\r\nbackend: local\r\n---');
-    expect((await loadManifests(directory)).bottles.get('small')).toEqual({
+    expect((await load()).bottles.get('small')).toMatchObject({
       backend: 'local',
       environment: {},
       limits: { memoryBytes: 4 * 1024 ** 3, pids: 1024 },
@@ -85,14 +88,14 @@ describe('manifests', () => {
 
   test('of a bottle without limits have those that keep a wild agent from taking the host', async () => {
     await write('bottles/small.md', '---\nbackend: local\n---\n');
-    expect((await loadManifests(directory)).bottles.get('small')?.limits).toEqual({
+    expect((await load()).bottles.get('small')?.limits).toEqual({
       memoryBytes: 4 * 1024 ** 3,
       pids: 1024,
     });
   });
 
   test('of a directory that is not there are none', async () => {
-    const { agents, bottles, problems } = await loadManifests(join(directory, 'nowhere'));
+    const { agents, bottles, problems } = await loadManifests(join(directory, 'nowhere'), known);
     expect([agents.size, bottles.size, problems.length]).toEqual([0, 0, 0]);
   });
 
@@ -102,7 +105,7 @@ describe('manifests', () => {
     ['bottle', 'memory: 64K', { memoryBytes: 65536 }],
   ])('%s %s is understood', async (_, line, limits) => {
     await write('bottles/small.md', `---\n${line}\n---\n`);
-    expect((await loadManifests(directory)).bottles.get('small')?.limits).toMatchObject(limits);
+    expect((await load()).bottles.get('small')?.limits).toMatchObject(limits);
   });
 
   test.each([
@@ -137,6 +140,42 @@ describe('manifests', () => {
     ['an empty front matter', 'agents', '---\n---\n', ':2: provider: must be the name'],
     ['a front matter that is a list', 'agents', '---\n- a\n---\n', ':2: must be keys'],
     ['a key twice', 'agents', '---\nprovider: script\nprovider: x\n---\n', ':3: Map keys must be'],
+    [
+      'no time',
+      'agents',
+      agent.replace('bottle: small', 'time: 0'),
+      ':3: time: must be more than 0',
+    ],
+    [
+      'a time in words',
+      'agents',
+      agent.replace('bottle: small', 'time: long'),
+      ':3: time: must be a',
+    ],
+    [
+      'a budget of 0',
+      'agents',
+      agent.replace('bottle: small', 'budget:\n  run:\n    usd: 0'),
+      ':5: budget.run.usd: must be more than 0: leave the key out for no limit',
+    ],
+    [
+      'a budget of half a token',
+      'agents',
+      agent.replace('bottle: small', 'budget: {issue: {tokens: 0.5}}'),
+      ':3: budget.issue.tokens: must be a whole number',
+    ],
+    [
+      'a budget of nobody',
+      'agents',
+      agent.replace('bottle: small', 'budget: {life: {usd: 1}}'),
+      ':3: budget.life: is not a key',
+    ],
+    [
+      'a key that only other providers have',
+      'agents',
+      agent.replace('bottle: small', 'model: opus-5'),
+      ':3: model: is not a key',
+    ],
     ['broken YAML', 'agents', '---\na: [1\nb: 2\n---\n', ':3: '],
     ['a memory without a unit we know', 'bottles', '---\nmemory: 1T\n---\n', ':2: memory: must be'],
     ['less memory than none', 'bottles', '---\nmemory: -1\n---\n', ':2: memory: must be'],
@@ -163,7 +202,7 @@ describe('manifests', () => {
     ],
   ])('with %s names the file, the line and the key', async (_, folder, text, message) => {
     await write(`${folder}/broken.md`, text);
-    const { agents, bottles, problems } = await loadManifests(directory);
+    const { agents, bottles, problems } = await load();
     expect([agents.size, bottles.size]).toEqual([0, 0]);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatchObject({ name: 'broken', error: { name: 'ConfigError' } });
@@ -173,13 +212,26 @@ describe('manifests', () => {
   test.each([
     ['Demo.md', agent, 'must be kebab-case'],
     ['de mo.md', agent, 'must be kebab-case'],
-    ['demo.md', `${agent}${'x'.repeat(300_000)}`, 'must be at most 256 KiB'],
+    ['demo.md', `${agent}${'x'.repeat(1_000_000)}`, 'must be at most 256 KiB'],
     ['demo.md', Buffer.from([0xff, 0xfe, 0x00]), 'must be UTF-8 text'],
   ])('a file %s is a problem: %#', async (name, text, message) => {
     await write(`agents/${name}`, text);
-    const { agents, problems } = await loadManifests(directory);
+    const { agents, problems } = await load();
     expect(agents.size).toBe(0);
     expect(problems[0]?.error.message).toContain(message);
+  });
+
+  test('that lead out of their directory are not followed', async () => {
+    await write('secret.md', agent);
+    await write('agents/real.md', agent);
+    await symlink(join(directory, 'secret.md'), join(directory, 'agents/out.md'));
+    await symlink('real.md', join(directory, 'agents/alias.md'));
+    await symlink('nowhere.md', join(directory, 'agents/gone.md'));
+    const { agents, problems } = await load();
+    expect([...agents.keys()]).toEqual(['alias', 'real']);
+    const told = problems.map(({ error }) => error.message);
+    expect(told).toContain('agents/out.md: must be a file of this directory, not a link out of it');
+    expect(told).toContainEqual(expect.stringContaining('agents/gone.md: ENOENT'));
   });
 
   test('with a mistake do not take the others down', async () => {
@@ -187,7 +239,7 @@ describe('manifests', () => {
     await write('agents/other.md', 'broken');
     await write('bottles/small.md', bottle);
     await mkdir(join(directory, 'bottles', 'folder.md'));
-    const { agents, bottles, problems } = await loadManifests(directory);
+    const { agents, bottles, problems } = await load();
     expect([[...agents.keys()], [...bottles.keys()]]).toEqual([['demo'], ['small']]);
     expect(problems.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       'agent other',
@@ -197,64 +249,10 @@ describe('manifests', () => {
 
   test('an agent whose bottle is not there is a problem, and still an agent', async () => {
     await write('agents/demo.md', agent);
-    const { agents, problems } = await loadManifests(directory);
+    const { agents, problems } = await load();
     expect(agents.has('demo')).toBe(true);
     expect(problems[0]?.error.message).toBe(
-      'agents/demo.md: bottle: there is no usable bottles/small.md',
+      'agents/demo.md:3: bottle: there is no usable bottles/small.md',
     );
-  });
-});
-
-describe('the catalogue of manifests', () => {
-  const problems: string[] = [];
-  const open = () =>
-    createManifestCatalogue({
-      directory,
-      promptFile: '/run/prompt.md',
-      doorUrl: 'http://127.0.0.1:3128',
-      onProblem: ({ error }) => problems.push(error.message),
-    });
-  beforeEach(async () => {
-    problems.length = 0;
-    await write('agents/demo.md', agent);
-    await write('bottles/small.md', bottle);
-  });
-
-  test('plans a launch from an agent and a bottle', async () => {
-    const plan = await open().plan('demo', 'small');
-    expect(plan).toMatchObject({
-      provider: 'script',
-      standingPrompt: 'You are careful.',
-      environment: { MODE: 'demo' },
-    });
-    expect(await open().sandboxOf('small')).toEqual({
-      limits: { memoryBytes: 512 * 1024 * 1024, cpus: 1.5, pids: 256 },
-    });
-    expect(plan.command({ prompt: 'Do it.', session: undefined })).toEqual({
-      argv: ['node', '/opt/bottle/demo-agent.mjs'],
-      environment: { BOTTLE_PROMPT: '/run/prompt.md' },
-      files: {},
-    });
-  });
-
-  test('sees a manifest that is mended at once', async () => {
-    const catalogue = open();
-    await write('agents/demo.md', 'broken');
-    expect([...(await catalogue.names()).agents.keys()]).toEqual([]);
-    expect(problems).toHaveLength(1);
-    await expect(catalogue.plan('demo', 'small')).rejects.toThrow(/agents\/demo\.md:1: must begin/);
-    await write('agents/demo.md', agent);
-    expect([...(await catalogue.names()).agents.keys()]).toEqual(['demo']);
-    await catalogue.plan('demo', 'small');
-  });
-
-  test('refuses what is gone in a way that no retry mends', async () => {
-    await expect(open().plan('demo', 'large')).rejects.toThrow(LaunchRefusedError);
-    await expect(open().plan('nobody', 'small')).rejects.toThrow('agents/nobody.md is gone');
-  });
-
-  test('knows each bottle’s backend', async () => {
-    expect(await open().backendOf('small')).toBe('local');
-    expect([...(await open().names()).bottles]).toEqual(['small']);
   });
 });

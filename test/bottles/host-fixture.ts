@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -47,14 +48,16 @@ export class HostFixture {
   readonly host: BottleHost;
   readonly runtimeDirectory: string;
   readonly socketBase: string;
-  #slugs = 0;
+  readonly #image: string | undefined;
 
   private constructor(
     directory: string,
     runtimeDirectory: string,
     timing: SupervisorTiming,
     backend: BottleBackend,
+    image: string | undefined,
   ) {
+    this.#image = image;
     this.directory = directory;
     this.dataDirectory = join(directory, 'data');
     this.upstream = join(directory, 'upstream.git');
@@ -69,6 +72,7 @@ export class HostFixture {
       timing?: Partial<SupervisorTiming>;
       directory?: string;
       backend?: BottleBackend;
+      image?: string;
     } = {},
   ): Promise<HostFixture> {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'bottles-')));
@@ -81,6 +85,7 @@ export class HostFixture {
       runtime,
       timing,
       options.backend ?? createLocalBackend(),
+      options.image,
     );
     await fixture.#makeUpstream();
     return fixture;
@@ -106,7 +111,8 @@ export class HostFixture {
 
   /** A request for a new bottle whose agent is a shell script. */
   request(script: string, changes: Partial<LaunchRequest> = {}): LaunchRequest {
-    const hex = (++this.#slugs).toString(16).padStart(8, '0');
+    // Processes and cgroups are told apart by the slug alone: fixtures of other test runs may live now.
+    const hex = randomBytes(4).toString('hex');
     return {
       slug: `test-${hex}`,
       run: 1,
@@ -128,6 +134,7 @@ export class HostFixture {
       gitIdentity: { name: 'Agent', email: 'agent@example.test' },
       limits: {},
       deadlineMs: 3_600_000,
+      ...(this.#image === undefined ? {} : { image: this.#image }),
       ...changes,
     };
   }

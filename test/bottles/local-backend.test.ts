@@ -5,7 +5,7 @@ import { seccompProgram } from '../../src/bottles/local/seccomp.ts';
 import { describeBackend } from '../contracts/backend.ts';
 import { HostFixture } from './host-fixture.ts';
 
-describeBackend(createLocalBackend);
+describeBackend(createLocalBackend());
 
 /** add_key, request_key, keyctl, perf_event_open, bpf, userfaultfd, and keyctl by its x32 number. */
 const numbers: Partial<Record<NodeJS.Architecture, readonly number[]>> = {

@@ -249,6 +249,7 @@ describe('stop', () => {
       .anotherHost({
         awaitGo: 1_000,
         afterDone: 1_000,
+        afterBudget: 1_000,
         afterTerm: 500,
         afterDeadline: 1_000,
       })
@@ -420,6 +421,7 @@ describe('the orchestrator dies', () => {
     const host = fixture.anotherHost({
       awaitGo: 60_000,
       afterDone: 1_000,
+      afterBudget: 1_000,
       afterTerm: 500,
       afterDeadline: 300,
     });

@@ -79,7 +79,7 @@ describe('status', () => {
 describe('show', () => {
   test('prints the facts, the runs, the timeline and the tail of the op log', async () => {
     sample.temporal.workflowStatus = {
-      deadlineAt: Date.now() + 3_600_500,
+      deadlineAt: Date.now() + 3_630_000,
       unreadComments: 1,
       held: true,
     };

@@ -1,11 +1,14 @@
-/** The program without the parts that `main` adds: what the tests of the command line start. */
+/** The program without the parts that `main` adds and no test needs: what the tests of the command line start. */
+import { agentsCommand } from '../../src/cli/agents.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { openManifests } from '../../src/open-manifests.ts';
 
 const program = buildProgram({
   version: '1.2.3',
   run: async (options) => {
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
+  further: [agentsCommand((options) => openManifests(process.env, options))],
 });
 process.exitCode = await runProgram(program, process.argv);

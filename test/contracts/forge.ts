@@ -57,6 +57,10 @@ export interface ForgePerson {
   ): Done<void>;
   /** One commit that adds a file of a few lines; a branch that is not there begins at `main`. */
   push(branch: string, path?: string): Done<void>;
+  /** One commit on `main`, with this new file. */
+  write(path: string, content: string | Uint8Array): Done<void>;
+  /** One commit on `main`, with this symbolic link to /etc/passwd. */
+  link(path: string): Done<void>;
   deleteBranch(branch: string): Done<void>;
   openPullRequest(draft: {
     title: string;
@@ -99,6 +103,67 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
       await bot.push(head, path);
       return bot.openPullRequest({ title: `Merge ${head}`, body: 'Closes #1', head });
     }
+
+    describe('files of the default branch', () => {
+      test('a directory is listed by name, with what is in it and no deeper', async () => {
+        await alice.write('.bot-bottle/agents/zoe.md', 'Zoë');
+        await alice.write('.bot-bottle/agents/adam.md', 'Adam');
+        await alice.write('.bot-bottle/agents/old/eve.md', 'Eve');
+        await alice.write('.bot-bottle/agents.md', 'elsewhere');
+
+        expect(await forge.listDirectory(ref, '.bot-bottle/agents')).toEqual([
+          { name: 'adam.md', kind: 'file', size: 4 },
+          { name: 'old', kind: 'directory', size: 0 },
+          { name: 'zoe.md', kind: 'file', size: 4 },
+        ]);
+      });
+
+      test('a directory that is not there is empty, and so is a file', async () => {
+        await alice.write('docs/one.md', 'One');
+        expect(await forge.listDirectory(ref, '.bot-bottle/agents')).toEqual([]);
+        expect(await forge.listDirectory(ref, 'docs/one.md')).toEqual([]);
+      });
+
+      test('a file is read byte for byte', async () => {
+        const bytes = Buffer.from([0xff, 0x00, 0x0a, 0xc3, 0xa9]);
+        await alice.write('a b/ü#?.bin', bytes);
+        expect(Buffer.from(await forge.readFile(ref, 'a b/ü#?.bin'))).toEqual(bytes);
+        await alice.write('empty.md', '');
+        expect((await forge.readFile(ref, 'empty.md')).byteLength).toBe(0);
+      });
+
+      test('what is no file, or on another branch, is not found', async () => {
+        await alice.write('docs/one.md', 'One');
+        await alice.push('feature', 'docs/two.md');
+        for (const path of ['docs', 'docs/two.md', 'docs/one.md/more', '../docs/one.md', '']) {
+          await expect(forge.readFile(ref, path), path).rejects.toThrow(ForgeNotFoundError);
+        }
+      });
+
+      test('a symbolic link is named as one, and not followed', async () => {
+        await alice.link('agents/evil.md');
+        expect(await forge.listDirectory(ref, 'agents')).toEqual([
+          { name: 'evil.md', kind: 'link', size: 0 },
+        ]);
+        await expect(forge.readFile(ref, 'agents/evil.md')).rejects.toThrow(ForgeNotFoundError);
+      });
+
+      test('a file of 1 MiB is read, and a larger one refused', async () => {
+        await alice.write('large', 'x'.repeat(1024 * 1024));
+        await alice.write('larger', 'x'.repeat(1024 * 1024 + 1));
+        expect((await forge.readFile(ref, 'large')).byteLength).toBe(1024 * 1024);
+        await expect(forge.readFile(ref, 'larger')).rejects.toThrow(ForgeRefusedError);
+      });
+
+      test('those of another repository that took the name are not taken for its own', async () => {
+        await repository.rename(`${ref.name}-moved`);
+        const another = await repository.createAnother(ref.name);
+        await another.as('alice').write('agents/mine.md', 'Mine');
+
+        await expect(forge.listDirectory(ref, 'agents')).rejects.toThrow(ForgeMovedError);
+        await expect(forge.readFile(ref, 'agents/mine.md')).rejects.toThrow(ForgeMovedError);
+      });
+    });
 
     describe('issues', () => {
       test('an issue is read whole', async () => {

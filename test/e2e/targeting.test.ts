@@ -106,6 +106,25 @@ describe.concurrent('the label', () => {
     expect(await issue.reports()).toEqual([]);
   });
 
+  test('of an agent that only its repository has is worked on by it', async () => {
+    const place = await world.repository();
+    const script = `${worker}\n`.replaceAll('\n', '\n    ');
+    await place.alice.write(
+      '.bot-bottle/agents/builder.md',
+      `---\nprovider: script\nbottle: default\ncommand:\n  - sh\n  - -c\n  - |\n    ${script}\n---\nYou know this repository.\n`,
+    );
+    const issue = await openIssue(world, place, 'builder');
+    await issue.worked(1);
+    expect(await issue.reaches('frozen', 1)).toMatchObject({ agent: 'builder' });
+    expect(await issue.prompt(1)).toContain('You know this repository.');
+    const elsewhere = await openIssue(world, await world.repository(), 'builder');
+    const [report] = await until('the comment', async () => {
+      const found = await elsewhere.reports();
+      return found.length > 0 ? found : undefined;
+    });
+    expect(report?.body).toContain('There is no agent `builder`');
+  });
+
   test('of two agents gets one comment, and the issue starts when one is left', async () => {
     const place = await world.repository();
     const issue = await openIssue(world, place, 'worker', {

@@ -17,7 +17,13 @@ afterEach(() => {
 
 function watchOver(changes: Partial<Vigil>): Disposable {
   return keepVigil({
-    timing: { awaitGo: minute, afterDone: 0, afterTerm: 0, afterDeadline: 10 * minute },
+    timing: {
+      awaitGo: minute,
+      afterDone: 0,
+      afterBudget: 0,
+      afterTerm: 0,
+      afterDeadline: 10 * minute,
+    },
     directory: tmpdir(),
     deadlineMs: () => 60 * minute,
     isAttached: () => false,

@@ -107,6 +107,34 @@ export class GiteaPerson implements ForgePerson {
     });
   }
 
+  async write(path: string, content: string | Uint8Array): Promise<void> {
+    const segments = path.split('/').map(encodeURIComponent);
+    await this.#call('POST', `/contents/${segments.join('/')}`, {
+      branch: 'main',
+      message: `Add ${path}`,
+      content: Buffer.from(content).toString('base64'),
+    });
+  }
+
+  /** The API for files makes none: git's own patch does. */
+  async link(path: string): Promise<void> {
+    const patch = [
+      `diff --git a/${path} b/${path}`,
+      'new file mode 120000',
+      '--- /dev/null',
+      `+++ b/${path}`,
+      '@@ -0,0 +1 @@',
+      '+/etc/passwd',
+      '\\ No newline at end of file',
+      '',
+    ];
+    await this.#call('POST', '/diffpatch', {
+      branch: 'main',
+      message: `Link ${path}`,
+      content: patch.join('\n'),
+    });
+  }
+
   async deleteBranch(branch: string): Promise<void> {
     await this.#call('DELETE', `/branches/${encodeURIComponent(branch)}`);
   }

@@ -30,6 +30,8 @@ export class ScriptedHost {
   /** `deadline` and `watchdog` answers of the probe. */
   lastCheckinAt: (() => number) | undefined;
   readUpTo = 0;
+  /** What the agent's manifest says. */
+  timeLimitMs: number | undefined;
   destroyDelay: Promise<void> = Promise.resolve();
   lives = 0;
   /** Watches that go on now. */
@@ -116,7 +118,11 @@ export class ScriptedHost {
         this.launches.push(input);
         this.#runs.set(key, new ScriptedRun());
       }
-      return { readUpTo: this.readUpTo, promptDigest: 'digest' };
+      return {
+        readUpTo: this.readUpTo,
+        promptDigest: 'digest',
+        ...(this.timeLimitMs !== undefined && { timeLimitMs: this.timeLimitMs }),
+      };
     },
     watchBottle: async ({ slug, run }) => {
       const running = this.#runs.get(`${slug}/${run}`);

@@ -358,6 +358,18 @@ describe('the deadline', () => {
     expect((await one.status()).outcome).toBe('deadline');
   });
 
+  test('comes sooner where the agent’s manifest says so, and never later', async () => {
+    host.lastCheckinAt = () => Date.now();
+    host.timeLimitMs = 2_000;
+    const short = await aRunningIssue({ runDeadlineMs: 600_000 });
+    host.timeLimitMs = 600_000;
+    const long = await aRunningIssue({ runDeadlineMs: 2_000 });
+    for (const one of [short, long]) {
+      await one.reaches('frozen');
+      expect((await one.status()).outcome).toBe('deadline');
+    }
+  });
+
   test('can be extended while the run goes on', async () => {
     host.lastCheckinAt = () => Date.now();
     const one = await aRunningIssue({ runDeadlineMs: 2_000 });

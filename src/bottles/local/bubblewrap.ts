@@ -1,4 +1,5 @@
 import { lstatSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { inside } from '../directory.ts';
 
 /** The user inside. What it is on the host is decided by who starts bubblewrap. */
@@ -31,8 +32,13 @@ export const isolation = [
 /**
  * The argument vector that starts a bottle's launcher. Holds no secret: it can be read by every user of the machine.
  * @param prompt path below the bottle's directory
+ * @param tools where they are on the host, under the names that they have inside
  */
-export function bubblewrapArguments(mounts: Mounts, prompt: string): string[] {
+export function bubblewrapArguments(
+  mounts: Mounts,
+  prompt: string,
+  tools: readonly string[],
+): string[] {
   return [
     'bwrap',
     ...isolation,
@@ -44,6 +50,7 @@ export function bubblewrapArguments(mounts: Mounts, prompt: string): string[] {
     ...['--ro-bind', mounts.runtime, inside.runtime],
     ...['--ro-bind', mounts.sockets, inside.sockets],
     ...['--ro-bind', `${mounts.bottle}/${prompt}`, inside.prompt],
+    ...tools.flatMap((tool) => ['--ro-bind', tool, `${inside.tools}/${basename(tool)}`]),
     ...['--bind', `${mounts.bottle}/home`, inside.home],
     ...['--bind', `${mounts.bottle}/work`, inside.work],
     ...['--remount-ro', '/', '--chdir', inside.work],

@@ -6,7 +6,8 @@ import type { BottleLimits } from '../backend.ts';
 const root = '/sys/fs/cgroup';
 const parent = 'bot-bottle';
 
-type Limit = keyof BottleLimits;
+/** Cgroups know nothing of disks. */
+type Limit = Exclude<keyof BottleLimits, 'diskBytes'>;
 
 /** The file that takes a limit, and what is written to it. */
 const files: Record<1 | 2, Record<Limit, (value: number) => readonly [string, string]>> = {

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { chmod, chown, mkdir } from 'node:fs/promises';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import type { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -14,6 +13,7 @@ import type {
 } from '../backend.ts';
 import type { LauncherChannel, LauncherMessage } from '../launch-protocol.ts';
 import { readManifest } from '../manifest.ts';
+import { makeStateDirectories } from '../state-directories.ts';
 import { systemEnvironment } from '../system.ts';
 import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
 import { enforceableLimits, makeCgroups, removeCgroups } from './cgroup.ts';
@@ -25,18 +25,7 @@ export function createLocalBackend(): BottleBackend {
   return {
     name: 'local',
     check: checkSandboxes,
-    async prepare(paths) {
-      // The bottle's user goes through it to what is its own; the data directory above it is closed to everybody else.
-      const open = [paths.root, paths.runs].map((directory) => chmod(directory, 0o711));
-      const uid = readManifest(paths)?.uid;
-      const own = [paths.work, paths.home].map(async (directory) => {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        if (uid !== undefined) await chown(directory, uid, uid);
-        // An agent may have closed it to itself.
-        await chmod(directory, 0o700);
-      });
-      await Promise.all([...open, ...own]);
-    },
+    prepare: makeStateDirectories,
     spawn: spawnSandbox,
     async freeze(paths) {
       await killSandboxProcesses(paths.slug);
@@ -59,8 +48,8 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
   const uid = readManifest(sandbox.paths)?.uid;
   const [program, ...args] =
     uid === undefined
-      ? withoutEnvironment(bubblewrapArguments(mounts, prompt))
-      : asUser(uid, mounts, prompt, makeCgroups(slug, sandbox.limits));
+      ? withoutEnvironment(bubblewrapArguments(mounts, prompt, sandbox.tools))
+      : asUser(uid, mounts, prompt, sandbox.tools, makeCgroups(slug, sandbox.limits));
   const child = spawn(program, args, {
     env: systemEnvironment,
     cwd: '/',
@@ -131,9 +120,11 @@ function asUser(
   uid: number,
   mounts: Mounts,
   prompt: string,
+  tools: readonly string[],
   cgroups: string[],
 ): [string, ...string[]] {
-  const stages = stagingPlaces(Object.values(mounts));
+  const stages = stagingPlaces(Object.values(mounts), tools);
+  const toolsStage = stages[Object.keys(mounts).length] ?? '';
   // One `mount` for all of them: each costs as much as the sandbox itself.
   const table = join(mounts.bottle, 'fstab');
   const binds = Object.values(mounts).map(
@@ -146,6 +137,7 @@ function asUser(
     'set -e',
     ...cgroups.map((file) => `echo $$ > ${quote(file)}`),
     `mount --all --fstab ${quote(table)}`,
+    ...stageTools(tools, toolsStage),
     'exec "$@"',
   ].join('\n');
   const user = String(uid);
@@ -153,17 +145,41 @@ function asUser(
     'unshare',
     ...['--mount', '--propagation', 'private', '--', 'sh', '-c', script, 'sh', 'setpriv'],
     ...['--reuid', user, '--regid', user, '--clear-groups', '--no-new-privs', '--'],
-    ...withoutEnvironment(bubblewrapArguments(staged as unknown as Mounts, prompt)),
+    ...withoutEnvironment(
+      bubblewrapArguments(
+        staged as unknown as Mounts,
+        prompt,
+        tools.map((tool) => `${toolsStage}/${basename(tool)}`),
+      ),
+    ),
   ];
 }
 
-/** Directories that every Linux has and that hide none of the paths when something is mounted on them. */
-function stagingPlaces(paths: readonly string[]): string[] {
+/** Lines of a shell that make the tools appear below a place, under the names that they have inside. */
+function stageTools(tools: readonly string[], place: string): string[] {
+  if (tools.length === 0) return [];
+  return [
+    `mount -t tmpfs -o mode=0755 tools ${place}`,
+    ...tools.flatMap((tool) => {
+      const target = quote(`${place}/${basename(tool)}`);
+      const make = statSync(tool).isDirectory() ? 'mkdir --' : 'touch --';
+      return [`${make} ${target}`, `mount --bind -- ${quote(tool)} ${target}`];
+    }),
+  ];
+}
+
+/**
+ * Directories that every Linux has and that hide none of the paths when something is mounted on them: one for each
+ * mount, and one for all tools.
+ */
+function stagingPlaces(mounts: readonly string[], tools: readonly string[]): string[] {
+  const paths = [...mounts, ...tools];
+  const needed = mounts.length + Math.min(tools.length, 1);
   const places = ['/mnt', '/media', '/srv', '/opt', '/boot', '/home'];
   const free = places.filter(
-    (place) => existsSync(place) && !paths.some((path) => path.startsWith(`${place}/`)),
+    (place) => existsSync(place) && !paths.some((path) => `${path}/`.startsWith(`${place}/`)),
   );
-  if (free.length < paths.length) {
+  if (free.length < needed) {
     throw new Error(`too few of ${places.join(', ')} can be mounted on`);
   }
   return free;

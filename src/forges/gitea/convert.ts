@@ -1,7 +1,9 @@
 import type { Comment, Issue, PullRequest, Repository, ReviewVerdict } from '../../domain/issue.ts';
+import type { DirectoryEntry } from '../forge.ts';
 import type { PullRequestHead } from '../webhook.ts';
 import type {
   GiteaComment,
+  GiteaDirectoryEntry,
   GiteaInlineComment,
   GiteaIssue,
   GiteaPullRequest,
@@ -105,6 +107,19 @@ export function toInlineComment(comment: GiteaInlineComment, reviewId: number): 
     ...(line > 0 && { line }),
     reviewId,
   };
+}
+
+export function toDirectoryEntry({ name, type, size }: GiteaDirectoryEntry): DirectoryEntry {
+  switch (type) {
+    case 'file':
+      return { name, kind: 'file', size };
+    case 'dir':
+      return { name, kind: 'directory', size: 0 };
+    case 'symlink':
+      return { name, kind: 'link', size: 0 };
+    case 'submodule':
+      return { name, kind: 'submodule', size: 0 };
+  }
 }
 
 /** Gitea shows what a deleted account wrote as `Ghost`, a name nobody can take. */

@@ -6,11 +6,12 @@ import {
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { Forge } from '../forge.ts';
+import type { DirectoryEntry, Forge } from '../forge.ts';
 import { apiPath } from './api-path.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
   toComment,
+  toDirectoryEntry,
   toInlineComment,
   toIssue,
   toPullRequest,
@@ -33,6 +34,9 @@ export function createGiteaForge(settings: GiteaForgeSettings): Forge {
   const client = createGiteaClient(settings);
   return new GiteaForge(client, settings.host ?? client.host);
 }
+
+/** As much as Gitea gives with its own settings is ten times that. */
+const maxFileBytes = 1024 * 1024;
 
 const writes: ReadonlySet<string> = new Set(['write', 'admin', 'owner']);
 
@@ -101,6 +105,28 @@ class GiteaForge implements Forge {
     branch: string,
   ): Promise<PullRequest | undefined> {
     return this.#findPullRequest(repository, branch, 'all');
+  }
+
+  async listDirectory(repository: RepositoryRef, path: string): Promise<readonly DirectoryEntry[]> {
+    const [entries] = await Promise.all([
+      this.#client.get(contentsPath(repository, path), schema.directorySchema).catch(noneIfAbsent),
+      this.#mustStillBe(repository),
+    ]);
+    return entries.map(toDirectoryEntry);
+  }
+
+  async readFile(repository: RepositoryRef, path: string): Promise<Uint8Array> {
+    const [file] = await Promise.all([
+      this.#client.get(contentsPath(repository, path), schema.fileSchema),
+      this.#mustStillBe(repository),
+    ]);
+    if (file?.type !== 'file') {
+      throw new ForgeNotFoundError(`${path} is not a file`);
+    }
+    if (file.size > maxFileBytes || file.encoding !== 'base64') {
+      throw new ForgeRefusedError(`${path} is larger than ${maxFileBytes} bytes`);
+    }
+    return Buffer.from(file.content ?? '', 'base64');
   }
 
   async createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment> {
@@ -196,6 +222,12 @@ class GiteaForge implements Forge {
     return toRepository(await this.#client.get(path, schema.repositorySchema), this.host);
   }
 
+  /** For answers that do not say whose they are. */
+  async #mustStillBe(repository: RepositoryRef): Promise<void> {
+    const { id } = await this.#client.get(pathOf(repository), schema.repositorySchema);
+    mustBe(repository, id);
+  }
+
   /** An issue, or a pull request as an issue. */
   async #readItem(repository: RepositoryRef, number: number): Promise<schema.GiteaIssue> {
     const path = `${pathOf(repository)}${apiPath`/issues/${number}`}`;
@@ -284,6 +316,19 @@ class GiteaForge implements Forge {
 
 function pathOf(repository: RepositoryRef): string {
   return apiPath`/repos/${repository.owner}/${repository.name}`;
+}
+
+function noneIfAbsent(error: unknown): never[] {
+  if (error instanceof ForgeNotFoundError) {
+    return [];
+  }
+  throw error;
+}
+
+/** Of the default branch. */
+function contentsPath(repository: RepositoryRef, path: string): string {
+  const segments = path.split('/').map((segment) => apiPath`/${segment}`);
+  return `${pathOf(repository)}/contents${segments.join('')}`;
 }
 
 /** After a rename another repository can take the old name. */

@@ -100,6 +100,27 @@ export const inlineCommentsSchema = z.array(
   }),
 );
 
+const entrySchema = z.object({
+  name: z.string(),
+  type: z.enum(['file', 'dir', 'symlink', 'submodule']),
+  size: z.number(),
+});
+/** Of a directory; an object when the path is something else. */
+export const directorySchema = z.union([z.array(entrySchema), z.transform(() => [])]);
+
+/** An array when the path is a directory, which has none of this. */
+export const fileSchema = z.union([
+  z.extend(entrySchema, {
+    encoding: z.nullish(z.string()),
+    /** Absent for what is no file, and for one that is larger than Gitea shows. */
+    content: z.nullish(z.string()),
+  }),
+  z.pipe(
+    z.array(z.unknown()),
+    z.transform(() => undefined),
+  ),
+]);
+
 export const permissionSchema = z.object({ permission: z.string() });
 
 export const teamsSchema = z.array(
@@ -113,6 +134,7 @@ export type GiteaPullRequest = z.infer<typeof pullRequestSchema>;
 export type GiteaPullRequestHead = z.infer<typeof pullRequestHeadSchema>;
 export type GiteaComment = z.infer<typeof commentSchema>;
 export type GiteaReview = z.infer<typeof reviewsSchema>[number];
+export type GiteaDirectoryEntry = z.infer<typeof entrySchema>;
 export type GiteaInlineComment = z.infer<typeof inlineCommentsSchema>[number];
 
 /** `label` with body `1` when it was put on, without when it was taken off. */

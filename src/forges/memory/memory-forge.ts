@@ -5,7 +5,7 @@ import {
   ForgeRefusedError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { Forge } from '../forge.ts';
+import type { DirectoryEntry, Forge } from '../forge.ts';
 import {
   itemOf,
   type MemoryItem,
@@ -15,6 +15,8 @@ import {
   memoryDefaultBranch,
   mustBe,
 } from './memory-site.ts';
+
+const maxFileBytes = 1024 * 1024;
 
 /** The methods of a forge, all of which can be made to fail. */
 export type ForgeMethod = Exclude<keyof Forge, 'host'>;
@@ -114,6 +116,39 @@ export class MemoryForge implements Forge {
     return this.#call('createPullRequest', () => {
       const found = this.#toWrite(repository);
       return this.#pullRequest(found, this.#site.addPullRequest(found, this.#login, draft));
+    });
+  }
+
+  listDirectory(repository: RepositoryRef, path: string): Promise<readonly DirectoryEntry[]> {
+    return this.#call('listDirectory', () => {
+      const entries = new Map<string, DirectoryEntry>();
+      for (const [file, content] of this.#toRead(repository).files) {
+        if (!file.startsWith(`${path}/`)) {
+          continue;
+        }
+        const [name = '', ...below] = file.slice(path.length + 1).split('/');
+        if (below.length > 0) {
+          entries.set(name, { name, kind: 'directory', size: 0 });
+        } else if (content === 'link') {
+          entries.set(name, { name, kind: 'link', size: 0 });
+        } else {
+          entries.set(name, { name, kind: 'file', size: content.byteLength });
+        }
+      }
+      return [...entries.values()].toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    });
+  }
+
+  readFile(repository: RepositoryRef, path: string): Promise<Uint8Array> {
+    return this.#call('readFile', () => {
+      const content = this.#toRead(repository).files.get(path);
+      if (content === undefined || content === 'link') {
+        throw new ForgeNotFoundError(`there is no file ${path}`, { status: 404 });
+      }
+      if (content.byteLength > maxFileBytes) {
+        throw new ForgeRefusedError(`${path} is larger than ${maxFileBytes} bytes`);
+      }
+      return content;
     });
   }
 

@@ -14,6 +14,8 @@ export interface MemoryRepository {
   archived: boolean;
   readonly roles: Map<string, MemoryRole>;
   readonly branches: Map<string, Branch>;
+  /** Of the default branch, by path. */
+  readonly files: Map<string, Uint8Array | 'link'>;
   readonly items: Map<number, MemoryItem>;
 }
 
@@ -83,6 +85,7 @@ export class MemorySite {
       archived: false,
       roles: new Map([[owner, 'admin']]),
       branches: new Map([[memoryDefaultBranch, new Set([this.nextId()])]]),
+      files: new Map(),
       items: new Map(),
     };
     this.#repositories.set(repository.id, repository);
@@ -297,6 +300,18 @@ export class MemoryPerson {
     const { branches } = this.#repository;
     const before = branches.get(branch) ?? branchOf(this.#repository, memoryDefaultBranch);
     branches.set(branch, new Set(before).add(this.#site.nextId()));
+  }
+
+  /** Pushes a file to the default branch. */
+  write(path: string, content: string | Uint8Array): void {
+    this.push(memoryDefaultBranch);
+    this.#repository.files.set(path, Buffer.from(content));
+  }
+
+  /** Pushes a symbolic link to the default branch; nobody asks where it leads. */
+  link(path: string): void {
+    this.push(memoryDefaultBranch);
+    this.#repository.files.set(path, 'link');
   }
 
   /** Closes the branch's open pull requests, as forges do. */

@@ -14,6 +14,11 @@ export class AlreadyDoneError extends Error {
   override readonly name = 'AlreadyDoneError';
 }
 
+/** Why a call came to nothing, as the op log keeps it. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 500) : 'unknown';
+}
+
 const hopeless = 'You cannot mend that: call signal_done with blocked, and say so.';
 
 /** What the agent is told when a call failed, and what it can do about it. Never where the forge is. */

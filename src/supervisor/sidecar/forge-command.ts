@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { UsageError, parseInvocation } from './forge-invocation.ts';
 import { formatResult } from './forge-output.ts';
+import { relayMcp } from './mcp-relay.ts';
 import { CallFailedError, callSidecar } from './rpc-client.ts';
 
 /** The `forge` command, bundled as `forge.mjs`. */
@@ -20,6 +21,16 @@ async function run(): Promise<number> {
   });
   if (invocation.kind === 'help') {
     process.stdout.write(invocation.text);
+    return 0;
+  }
+  if (invocation.kind === 'mcp') {
+    // Its client is gone: nobody is left to be answered.
+    process.stdout.on('error', () => process.exit());
+    await relayMcp(socket, {
+      input: process.stdin,
+      output: process.stdout,
+      problems: process.stderr,
+    });
     return 0;
   }
   const { method, params, json } = invocation;
@@ -42,12 +53,8 @@ function explain(error: unknown): number {
     );
     return 1;
   }
-  const { message, path, code } = error as NodeJS.ErrnoException & { path?: string };
-  process.stderr.write(
-    code === 'ENOENT' && path !== undefined
-      ? `forge: there is no file ${path}\n`
-      : `forge: the sidecar at ${socket} cannot be reached (${message}): try again in a few seconds\n`,
-  );
+  const { message, path, code } = error as NodeJS.ErrnoException;
+  process.stderr.write(`forge: ${code === 'ENOENT' ? `there is no file ${path}` : message}\n`);
   return 1;
 }
 

@@ -4,6 +4,8 @@ import type { SidecarMethod } from '../../domain/operation.ts';
 /** What a `forge` command line asks for. */
 export type Invocation =
   | { readonly kind: 'help'; readonly text: string }
+  /** The same calls as tools, for an agent that speaks MCP to a program it starts. */
+  | { readonly kind: 'mcp' }
   | {
       readonly kind: 'call';
       readonly method: SidecarMethod;
@@ -107,15 +109,21 @@ const helpHint = 'See forge --help.';
 export function parseInvocation(argv: readonly string[], context: InvocationContext): Invocation {
   const { values, positionals } = parseLine(argv);
   const [name, ...words] = positionals;
-  if (name === undefined || name === 'help') {
+  if (name === undefined || name === 'help' || (name === 'mcp' && values.help === true)) {
     if (name === undefined && values.help !== true) {
       throw new UsageError(`a command is missing. ${helpHint}`);
     }
     return { kind: 'help', text: generalHelp() };
   }
+  if (name === 'mcp') {
+    if (argv.length > 1) {
+      throw new UsageError('mcp takes nothing more: it is spoken to on standard input');
+    }
+    return { kind: 'mcp' };
+  }
   const method = name.replaceAll('-', '_');
   if (!isCommand(method)) {
-    const known = Object.keys(commands).map(dashed).join(', ');
+    const known = [...Object.keys(commands).map(dashed), 'mcp'].join(', ');
     throw new UsageError(`there is no command ${JSON.stringify(name)}. There are ${known}.`);
   }
   const command = commands[method];
@@ -245,6 +253,8 @@ Usage: forge COMMAND [--json] [--help]
 
 Commands:
 ${list}
+  mcp
+      Offers the same as tools over MCP on standard input and output, until the input ends.
 
 You may read everything in this repository. You may write to your own issue and your own pull request.
 Exit codes: 0 done, 1 refused or failed (the message says what to do), 2 not understood.

@@ -10,7 +10,7 @@ import type { RpcCall } from './rpc.ts';
  */
 
 export const maxSummaryBytes = 4 * 1024;
-const maxTitleCharacters = 255;
+export const maxTitleCharacters = 255;
 
 const number = z.int({ error: 'must be a whole number' }).check(z.positive('must be positive'));
 
@@ -28,7 +28,8 @@ const title = body.check(
   z.refine((value) => !/[\r\n]/.test(value), 'must be one line'),
 );
 
-const schemas = {
+/** By name, with the parameters in the order in which they may be given. */
+export const methodSchemas = {
   read_issue: z.strictObject({ number }),
   read_pr: z.strictObject({ number }),
   read_comments: z.strictObject({ number }),
@@ -47,7 +48,7 @@ const schemas = {
 } satisfies Record<SidecarMethod, z.ZodMiniObject>;
 
 export type MethodCall = {
-  [M in SidecarMethod]: { readonly method: M; readonly params: z.infer<(typeof schemas)[M]> };
+  [M in SidecarMethod]: { readonly method: M; readonly params: z.infer<(typeof methodSchemas)[M]> };
 }[SidecarMethod];
 
 const writes: ReadonlySet<SidecarMethod> = new Set([
@@ -63,7 +64,7 @@ export function isWrite(method: SidecarMethod): boolean {
 }
 
 export function isMethod(name: string): name is SidecarMethod {
-  return Object.hasOwn(schemas, name);
+  return Object.hasOwn(methodSchemas, name);
 }
 
 /** Checks a call's name and parameters. @throws RpcError that names the parameter and its problem */
@@ -75,10 +76,10 @@ export function parseMethodCall({
     throw new RpcError(
       errorCodes.methodNotFound,
       'MethodNotFound',
-      `There is no method of that name. There are ${Object.keys(schemas).join(', ')}.`,
+      `There is no method of that name. There are ${Object.keys(methodSchemas).join(', ')}.`,
     );
   }
-  const schema = schemas[method];
+  const schema = methodSchemas[method];
   const names = Object.keys(schema.shape);
   const named = Array.isArray(params)
     ? Object.fromEntries(

@@ -140,6 +140,7 @@ describe('forge', () => {
     [['open-pr', '--body', 'x'], 'give --title'],
     [['signal-done', 'success'], 'give a status and a summary'],
     [['read-issue', '--nonsense'], "'--nonsense'"],
+    [['mcp', 'http'], 'mcp takes nothing more'],
   ])('%j is exit code 2 and says how it should be', async (args, message) => {
     const { code, out, err } = await forge(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
@@ -154,5 +155,79 @@ describe('forge', () => {
       expect(out).toContain(`forge ${name} `);
     }
     expect((await forge(['open-pr', '--help'])).out).toContain('Usage: forge open-pr --title');
+  });
+});
+
+describe('forge mcp', () => {
+  const message = (method: string, params?: object, id?: number): string =>
+    JSON.stringify({ jsonrpc: '2.0', id, method, params });
+  const answersOf = ({ out }: Finished): unknown[] =>
+    out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  test('answers each message of its input in a line, and ends with the input', async () => {
+    const done = { name: 'signal_done', arguments: { status: 'success', summary: 'a\u2028b' } };
+    const lines = [
+      message('ping', {}, 1),
+      message('notifications/initialized'),
+      '',
+      message('tools/call', done, 2),
+    ];
+    const finished = await forge(['mcp'], { input: lines.join('\r\n') });
+    expect(finished).toMatchObject({ code: 0, err: '' });
+    const answers = answersOf(finished);
+    expect(answers).toHaveLength(2);
+    expect(answers).toContainEqual({ jsonrpc: '2.0', id: 1, result: {} });
+    expect(answers).toContainEqual(
+      expect.objectContaining({
+        id: 2,
+        result: expect.objectContaining({ structuredContent: done.arguments }),
+      }),
+    );
+    expect(stand.dones).toEqual([done.arguments]);
+  });
+
+  test('lets no message wait for a slow one', async () => {
+    const { promise: asked, resolve: onPing } = Promise.withResolvers<void>();
+    const slow = stand.forge.readIssue.bind(stand.forge);
+    stand.forge.readIssue = async (...args) => {
+      await asked;
+      return slow(...args);
+    };
+    const child = spawn(process.execPath, [program, 'mcp'], {
+      env: { FORGE_SOCKET: stand.socket },
+    });
+    const read = { name: 'read_issue', arguments: { number: 1 } };
+    child.stdin.write(`${message('tools/call', read, 1)}\n${message('ping', {}, 2)}\n`);
+    const ids: number[] = [];
+    for await (const answer of child.stdout.setEncoding('utf8')) {
+      const { id } = JSON.parse(String(answer));
+      ids.push(id);
+      onPing();
+      if (ids.length === 2) {
+        child.stdin.end();
+      }
+    }
+    expect(ids).toEqual([2, 1]);
+  });
+
+  test('passes on what is no message, and its refusal back', async () => {
+    const finished = await forge(['mcp'], { input: 'nonsense\n' });
+    expect(answersOf(finished)).toMatchObject([{ id: null, error: { code: -32700 } }]);
+    expect(stand.operations()).toMatchObject([{ operation: 'unknown', outcome: 'rejected' }]);
+  });
+
+  test('says of a sidecar that is away to the client and to people', async () => {
+    const finished = await forge(['mcp'], {
+      input: `${message('ping', {}, 7)}\n${message('notifications/initialized')}\n`,
+      env: { FORGE_SOCKET: '/nowhere.sock' },
+    });
+    const problem = expect.stringContaining('the sidecar at /nowhere.sock cannot be reached');
+    expect(answersOf(finished)).toMatchObject([
+      { id: 7, error: { code: -32603, message: problem } },
+    ]);
+    expect(finished).toMatchObject({ code: 0, err: problem });
   });
 });

@@ -7,7 +7,7 @@ import {
 import { findMarker } from '../../../src/domain/marker.ts';
 import { until } from '../../support/until.ts';
 import { branch, openStand } from './stand.ts';
-import type { Stand } from './stand.ts';
+import type { Answer, Stand } from './stand.ts';
 
 let stand: Stand;
 beforeEach(async () => {
@@ -536,6 +536,16 @@ describe('a flood', () => {
       10,
     );
     expect(stand.calls).toBe(400);
+  });
+
+  test('of single calls is refused each by its id', async () => {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 'mine', method: 'read_issue' });
+    let refused: Answer | undefined;
+    for (let round = 0; refused === undefined && round < 100; round++) {
+      const answers = await Promise.all(Array.from({ length: 15 }, () => stand.post(body)));
+      refused = answers.find(({ status }) => status === 429);
+    }
+    expect(JSON.parse(refused?.text ?? '')).toMatchObject({ id: 'mine', error: { code: -32005 } });
   });
 
   test('of slow requests holds at most sixteen places', async () => {

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
+import type { RequestOptions } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LaunchRequest } from '../../../src/bottles/host.ts';
@@ -16,9 +19,11 @@ import type { Sidecar } from '../../../src/supervisor/sidecar/sidecar.ts';
 
 export const branch = 'bot-bottle/issue-1';
 
-/** A sidecar on a unix socket, with issue #1 as its own and issue #2 as somebody else's. */
+/** A sidecar on a unix socket and on a port, with issue #1 as its own and issue #2 as somebody else's. */
 export interface Stand {
   readonly socket: string;
+  /** The same by TCP, for clients that cannot speak to a socket: `http://127.0.0.1:<port>`. */
+  readonly origin: string;
   readonly sidecar: Sidecar;
   readonly site: MemorySite;
   readonly forge: MemoryForge;
@@ -35,7 +40,12 @@ export interface Stand {
   commentFailure: Error | undefined;
   operations(): Operation[];
   /** Sends a body and gives the status and the parsed answer. */
-  post(body: string | Buffer, path?: string, method?: string): Promise<Answer>;
+  post(
+    body: string | Buffer,
+    path?: string,
+    method?: string,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   /** Makes one call and gives its result. @throws CallError */
   call(method: string, params?: unknown): Promise<CallResult>;
   close(): Promise<void>;
@@ -128,11 +138,16 @@ export async function openStand(
   if (options.connected !== false) {
     sidecar.setForge(forge);
   }
-  const server = createServer((request, response) => void sidecar.handle(request, response));
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const serve = () => createServer((request, response) => void sidecar.handle(request, response));
+  const behindSocket = serve().listen(socket);
+  const behindPort = serve().listen(0, '127.0.0.1');
+  const servers = [behindSocket, behindPort];
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const { port } = behindPort.address() as AddressInfo;
 
   const stand: Stand = {
     socket,
+    origin: `http://127.0.0.1:${port}`,
     sidecar,
     site,
     forge,
@@ -147,7 +162,8 @@ export async function openStand(
     doneFailure: undefined,
     operations: () =>
       entries.flatMap((entry) => (entry.type === 'operation' ? [entry.operation] : [])),
-    post: (body, path = '/rpc', method = 'POST') => post(socket, body, path, method),
+    post: (body, path = '/rpc', method = 'POST', headers = {}) =>
+      post(body, { socketPath: socket, path, method, headers }),
     async call(method, params) {
       const { text } = await this.post(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
       const answer = JSON.parse(text);
@@ -157,22 +173,19 @@ export async function openStand(
       return answer.result;
     },
     async close() {
-      server.closeAllConnections();
-      server.close();
+      for (const server of servers) {
+        server.closeAllConnections();
+        server.close();
+      }
       await rm(root, { recursive: true, force: true });
     },
   };
   return stand;
 }
 
-function post(
-  socketPath: string,
-  body: string | Buffer,
-  path: string,
-  method: string,
-): Promise<Answer> {
+function post(body: string | Buffer, options: RequestOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, path, method, agent: false }, (response) => {
+    const request = httpRequest({ ...options, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));

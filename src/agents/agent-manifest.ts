@@ -1,0 +1,148 @@
+import * as z from 'zod';
+import type { LlmProtocol, ProviderName } from '../domain/agent.ts';
+import type { Budget } from '../domain/usage.ts';
+import { readFrontMatter, type FrontMatter } from './front-matter.ts';
+import type { ManifestSource } from './manifest-source.ts';
+import { duration, manifestName, word } from './manifest-values.ts';
+import type { AgentCommand, RunContext } from './provider.ts';
+import type { Providers } from './providers.ts';
+
+/** `agents/<name>.md`: who works. */
+export interface AgentManifest {
+  readonly provider: ProviderName;
+  /** Those of its provider. */
+  readonly protocols: readonly LlmProtocol[];
+  /** Undefined: the issue has to name one by a label. */
+  readonly bottle: string | undefined;
+  /** Undefined: the program's own choice. */
+  readonly model: string | undefined;
+  /** Of a run, from its start; undefined: the orchestrator's. */
+  readonly timeLimitMs: number | undefined;
+  readonly runBudget: Budget;
+  /** Of all runs of a life together. */
+  readonly issueBudget: Budget;
+  /** The body: what the agent is told before its task; may be empty. */
+  readonly standingPrompt: string;
+  readonly source: ManifestSource;
+  /** For what is wrong with it where it is used. */
+  readonly problemAt: FrontMatter<unknown>['problemAt'];
+  command(run: Omit<RunContext, 'model' | 'extraArguments' | 'turnLimit'>): AgentCommand;
+}
+
+const noBudget = 'must be more than 0: leave the key out for no limit';
+const budget = z.strictObject(
+  {
+    tokens: z
+      .int('must be a whole number of tokens')
+      .positive(noBudget)
+      .optional()
+      .describe('All tokens together: input, output, read from and written to a cache.'),
+    usd: z
+      .number('must be a number of US dollars: 2.5')
+      .positive(noBudget)
+      .optional()
+      .describe('US dollars. Needs a price for the model in its route.'),
+  },
+  'must be tokens, usd or both: {usd: 2.5}',
+);
+
+const commonKeys = {
+  bottle: manifestName('my-bottle')
+    .optional()
+    .describe('The bottle it works in, unless a label of the issue names another.'),
+  time: duration
+    .optional()
+    .describe(
+      "Longest run: 30m, 4h; a bare number is seconds. Lowers the orchestrator's deadline.",
+    ),
+  budget: z
+    .strictObject(
+      {
+        run: budget.optional().describe('Of one run.'),
+        issue: budget
+          .optional()
+          .describe('Of all runs of an issue together, until it is reopened.'),
+      },
+      'must be run, issue or both: {run: {usd: 2.5}}',
+    )
+    .optional()
+    .describe('What may be used of models at the most.'),
+};
+
+/** Of providers that speak to a model by themselves. */
+const modelKeys = {
+  model: z
+    .string('must be text')
+    .regex(/^[A-Za-z0-9][\w.:/@[\]-]{0,199}$/, "must be a model's name")
+    .optional()
+    .describe("The model, as its server calls it; without it, the program's own choice."),
+  arguments: z
+    .array(word, 'must be a list of words: ["--effort", "high"]')
+    .optional()
+    .describe("Added to the program's arguments."),
+  turns: z
+    .int('must be a whole number')
+    .positive(noBudget)
+    .optional()
+    .describe('The most turns of a run, where the program can limit them.'),
+};
+
+type AgentKeys = z.infer<z.ZodObject<typeof commonKeys & typeof modelKeys>>;
+
+/** What an agent's front matter may be, for each provider. */
+export function agentSchema(providers: Providers) {
+  const [first, ...others] = Object.values(providers).map(({ name, protocols, keys }) =>
+    z.strictObject({
+      provider: z.literal(name),
+      ...commonKeys,
+      ...(protocols.length > 0 ? modelKeys : {}),
+      ...keys,
+    }),
+  );
+  if (first === undefined) {
+    throw new Error('there is no provider');
+  }
+  return z.discriminatedUnion('provider', [first, ...others], {
+    error: ({ code }) =>
+      code === 'invalid_union'
+        ? `must be the name of a provider: ${Object.keys(providers).join(', ')}`
+        : 'must be keys and values',
+  });
+}
+
+/** @throws ConfigError with the file, the line and the key */
+export function parseAgentManifest(source: ManifestSource, providers: Providers): AgentManifest {
+  const { value, body, problemAt } = readFrontMatter(
+    source.file,
+    source.text,
+    agentSchema(providers),
+  );
+  const provider = providers[value.provider];
+  if (provider === undefined) {
+    throw problemAt(['provider'], 'is not known');
+  }
+  const keys = value as AgentKeys;
+  return {
+    provider: provider.name,
+    protocols: provider.protocols,
+    bottle: keys.bottle,
+    model: keys.model,
+    timeLimitMs: keys.time,
+    runBudget: toBudget(keys.budget?.run),
+    issueBudget: toBudget(keys.budget?.issue),
+    standingPrompt: body,
+    source,
+    problemAt,
+    command: (run) =>
+      provider.command(value, {
+        ...run,
+        model: keys.model,
+        extraArguments: keys.arguments ?? [],
+        turnLimit: keys.turns,
+      }),
+  };
+}
+
+function toBudget({ tokens, usd }: z.infer<typeof budget> = {}): Budget {
+  return { ...(tokens !== undefined && { tokens }), ...(usd !== undefined && { usd }) };
+}

@@ -1,0 +1,139 @@
+import { Command } from 'commander';
+import { LaunchRefusedError } from '../domain/errors.ts';
+import { showAgentCommand } from './agents-show.ts';
+import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { loadOptions, type LocalManifests, type ManifestsHandler } from './local-manifests.ts';
+import { formatTable } from './table.ts';
+import { colours, print, printJson, terminalWidth } from './terminal.ts';
+
+export function agentsCommand(open: ManifestsHandler): Command {
+  return new Command('agents')
+    .description("list, show and check this machine's agents, as their manifests say")
+    .addHelpText(
+      'after',
+      `
+Reads agents/ and bottles/ in the data directory; no orchestrator has to run. The routes to models are those that this
+command's environment and settings file say: give it the orchestrator's. A repository's own agents (.bot-bottle/agents/
+on its default branch) are read when an issue asks for them, and are not among these.`,
+    )
+    .addCommand(listCommand(open))
+    .addCommand(showAgentCommand(open))
+    .addCommand(validateCommand(open));
+}
+
+function listCommand(open: ManifestsHandler): Command {
+  return new Command('list')
+    .description('list the agents: provider, model, bottle')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  orchestrator agents list
+  orchestrator agents list --json | jq -r '.agents[] | select(.provider == "claude") | .name'`,
+    )
+    .action(async (_, command: Command) => {
+      const options: GlobalOptions = command.optsWithGlobals();
+      const manifests = await open(loadOptions(options));
+      const agents = [...manifests.agents].map(([name, { provider, model, bottle }]) => ({
+        name,
+        provider,
+        model: model ?? null,
+        bottle: bottle ?? null,
+      }));
+      const problems = problemsOf(manifests);
+      if (options.json) {
+        printJson({ agents, problems: problems.length });
+        return;
+      }
+      print(
+        agents.length === 0
+          ? `No agents. One is a file ${manifests.directory}/agents/<name>.md.`
+          : formatTable(
+              [
+                { header: 'AGENT', text: ({ name }) => name },
+                { header: 'PROVIDER', text: ({ provider }) => provider },
+                { header: 'MODEL', text: ({ model }) => model ?? '-' },
+                { header: 'BOTTLE', text: ({ bottle }) => bottle ?? '-' },
+              ],
+              agents,
+              terminalWidth(),
+            ),
+      );
+      if (problems.length > 0) {
+        print(
+          `\n${colours.red(count(problems.length, 'problem'))}: \`orchestrator agents validate\``,
+        );
+      }
+    });
+}
+
+function validateCommand(open: ManifestsHandler): Command {
+  return new Command('validate')
+    .description('check all manifests, and that each agent can be started in its bottle')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      `
+Tells every problem with its file, line and key, and ends with 1 if there is any.
+
+Examples:
+  orchestrator agents validate
+  orchestrator agents validate --json | jq -r '.problems[].message'`,
+    )
+    .action(async (_, command: Command) => {
+      const options: GlobalOptions = command.optsWithGlobals();
+      const manifests = await open(loadOptions(options));
+      const problems = problemsOf(manifests);
+      if (options.json) {
+        printJson({ problems });
+      } else {
+        problems.forEach(({ message }) => print(message));
+      }
+      if (problems.length > 0) {
+        throw new CliError(
+          exitCodes.error,
+          `${count(problems.length, 'problem')} in ${manifests.directory}.`,
+        );
+      }
+      if (!options.json) {
+        print(
+          `${count(manifests.agents.size, 'agent')} and ${count(manifests.bottles.size, 'bottle')}, no problem.`,
+        );
+      }
+    });
+}
+
+interface Problem {
+  readonly kind: 'agent' | 'bottle';
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What is wrong with manifests, and with agents in their bottles. */
+function problemsOf({ agents, bottles, problems, plan }: LocalManifests): Problem[] {
+  const unfit = [...agents].flatMap(([name, agent]): Problem[] => {
+    const bottle = agent.bottle === undefined ? undefined : bottles.get(agent.bottle);
+    if (agent.bottle === undefined || bottle === undefined) {
+      return [];
+    }
+    try {
+      plan(agent, { name: agent.bottle, manifest: bottle });
+      return [];
+    } catch (error) {
+      if (error instanceof LaunchRefusedError) {
+        return [{ kind: 'agent', name, message: error.message }];
+      }
+      throw error;
+    }
+  });
+  return [
+    ...problems.map(({ kind, name, error }) => ({ kind, name, message: error.message })),
+    ...unfit,
+  ];
+}
+
+function count(things: number, noun: string): string {
+  return things === 1 ? `one ${noun}` : `${things} ${noun}s`;
+}

@@ -1,0 +1,25 @@
+import type { AgentManifest } from '../agents/agent-manifest.ts';
+import type { BottleManifest } from '../agents/bottle-inheritance.ts';
+import type { LaunchPlan } from '../agents/catalogue.ts';
+import type { Manifests } from '../agents/manifests.ts';
+import type { LoadOptions } from '../config/load.ts';
+import type { GlobalOptions } from './global-options.ts';
+
+/** The manifests of this machine. */
+export interface LocalManifests extends Manifests {
+  /** The data directory, where they lie. */
+  readonly directory: string;
+  /** @throws LaunchRefusedError when these two do not go together */
+  plan(
+    agent: AgentManifest,
+    bottle: { readonly name: string; readonly manifest: BottleManifest },
+  ): LaunchPlan;
+}
+
+/** Reads the manifests; no orchestrator has to run. */
+export type ManifestsHandler = (options: LoadOptions) => Promise<LocalManifests>;
+
+/** The options that say where the manifests lie. */
+export function loadOptions({ config }: GlobalOptions): LoadOptions {
+  return config === undefined ? {} : { configFile: config };
+}

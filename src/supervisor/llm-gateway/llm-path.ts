@@ -1,0 +1,2 @@
+/** Where the gateway is on the door: `/llm/<route>/…`. */
+export const llmPath = '/llm/';

@@ -1,2 +1,0 @@
-/** Where the sidecar takes JSON-RPC requests on its socket. */
-export const rpcPath = '/rpc';
