@@ -25,7 +25,11 @@ let fixture: HostFixture;
 
 beforeAll(async () => {
   cli = await StandInCli.make();
-  fixture = await HostFixture.make({ backend: createBotBottleCliBackend(cli.settings) });
+  fixture = await HostFixture.make({
+    backend: createBotBottleCliBackend(cli.settings),
+    // For a commit to be over before an agent is asked to end.
+    timing: { afterDone: 4_000 },
+  });
 });
 
 afterEach(() => {
