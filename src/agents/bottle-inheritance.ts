@@ -27,6 +27,18 @@ export interface BottleManifest {
 /** What a bottle gets whose manifest says nothing: an agent that runs wild must not take the host with it. */
 const defaults = { memory: 4 * 1024 ** 3, pids: 1024 } as const;
 
+/** What only our own bottles keep: what the external CLI allows its bottles is not ours to say. */
+const ownKeys = [
+  'egress',
+  'memory',
+  'cpus',
+  'pids',
+  'disk',
+  'environment',
+  'tools',
+  'llm',
+] as const satisfies readonly (keyof BottleKeys)[];
+
 /**
  * Puts a bottle together with those it extends. The nearer one wins: its single values replace, its `environment` is
  * added name by name, its `egress`, `llm` and `tools` come after the inherited ones, each entry once.
@@ -53,6 +65,13 @@ export function resolveBottle(
       `only bottles of the backend bot-bottle have ${foreign}`,
     );
   }
+  const ours = ownKeys.find((key) => isGiven(keys[key]));
+  if (ours !== undefined && keys.backend === 'bot-bottle') {
+    throw own.problemAt(
+      [own.value[ours] === undefined ? 'backend' : ours],
+      `bottles of the backend bot-bottle have no ${ours} here: the manifests of that CLI say it`,
+    );
+  }
   const tools = keys.tools ?? [];
   const twice = tools.find((path, index) =>
     tools.slice(0, index).some((other) => basename(other) === basename(path)),
@@ -76,6 +95,11 @@ export function resolveBottle(
     llm: keys.llm ?? [],
     sources: lineage.map(({ source }) => source),
   };
+}
+
+/** What is put together of lists and names is there also when nobody gave any. */
+function isGiven(value: BottleKeys[(typeof ownKeys)[number]]): boolean {
+  return typeof value === 'object' ? Object.keys(value).length > 0 : value !== undefined;
 }
 
 function cliOf({ backend, bottles, engine }: BottleKeys): BottleManifest['cli'] {

@@ -135,6 +135,17 @@ describe('a bottle of the bot-bottle CLI', () => {
     expect(problem).toContain(`bottles/one.md:3: ${message}`);
   });
 
+  test.each(['egress: [example.com]', 'pids: 100', 'environment: { A: b }', 'llm: [anthropic]'])(
+    'has nothing that its CLI says: %s',
+    async (line) => {
+      const [key] = line.split(':');
+      const problem = `bottles of the backend bot-bottle have no ${key} here: the manifests of that CLI say it`;
+      expect(await problems({ one: `backend: bot-bottle\n${line}` })).toEqual([
+        `bottles/one.md:3: ${key}: ${problem}`,
+      ]);
+    },
+  );
+
   test.each(['engine: docker', 'bottles: [dev]'])('alone has %s', async (line) => {
     const [key] = line.split(':');
     expect(await problems({ one: `backend: docker\n${line}` })).toEqual([
