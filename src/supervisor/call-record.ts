@@ -1,7 +1,7 @@
 import type { SidecarCall } from '../bottles/backend.ts';
 import type { Done } from '../domain/run.ts';
 import { OperationBudgetError, type OperationLog } from './operation-log.ts';
-import { describeArguments } from './sidecar/call-arguments.ts';
+import { describeArguments } from '../journal/call-arguments.ts';
 
 export interface CallRecordOptions {
   readonly operations: OperationLog;

@@ -452,6 +452,24 @@ describe('the queue of the CLI’s sidecar', () => {
     expect(recorder.pullRequests).toEqual([318]);
   });
 
+  test('counts to its end when the supervisor died before it had read it', async () => {
+    const request = asking([...story, 'print ready', 'hang']);
+    await launchUntil('ready', request);
+    const { journal, root } = runPaths(pathsOf(request).runs, 1);
+    await until('the beginning', async () => (await readJournal(journal))?.lastSequence === 5);
+    await killSupervisor(request);
+    await until('it is dead', async () => (await fixture.host.probe(request)).state === 'dead');
+    await writeFile(join(root, 'queue', '0006.json'), JSON.stringify(success));
+
+    const end = await fixture.host.stop(request, 'watchdog');
+    expect(end).toMatchObject({ outcome: 'done', done: success.params });
+    const recorder = new Recorder();
+    await watch(request, recorder);
+    expect(recorder.recorded.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(recorder.recorded.at(-1)).toMatchObject({ operation: 'signal_done', outcome: 'ok' });
+    expect(recorder.dones).toEqual([success.params]);
+  });
+
   test('takes a status that there is not for a partial success', async () => {
     const odd = { method: 'signal_done', params: { status: 'finished', summary: 'well' } };
     const request = asking([event('1', odd)]);

@@ -8,6 +8,7 @@ import { spawnCli } from './cli-sandbox.ts';
 import { type CliSettings, readCliState, writeCliState } from './cli-state.ts';
 import { commitBottle } from './commit.ts';
 import { stopBottle } from './engine.ts';
+import { recordLateEvents } from './late-events.ts';
 
 const commitMs = 5 * 60_000;
 
@@ -31,6 +32,7 @@ export function createBotBottleCliBackend(settings?: CliSettings): BottleBackend
       await commitBottle(paths, commitMs);
       const state = readCliState(paths);
       if (state?.bottle !== undefined) await stopBottle(state.settings, state.bottle);
+      await recordLateEvents(paths);
     },
     destroy: destroyCliBottle,
   };

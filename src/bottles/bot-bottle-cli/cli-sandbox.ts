@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningSandbox, Sandbox, SandboxExit } from '../backend.ts';
@@ -19,7 +19,7 @@ import { readCliState, writeCliState } from './cli-state.ts';
 import { commitBottle } from './commit.ts';
 import { stopBottle } from './engine.ts';
 import { forgeEnvironment } from './forge-environment.ts';
-import { QueueReader } from './queue.ts';
+import { queuePath, QueueReader } from './queue.ts';
 
 /** Less than a supervisor that is told to stop is given. */
 const commitMs = 45_000;
@@ -94,7 +94,7 @@ class CliRun implements RunningSandbox {
     });
     const args =
       bottle === undefined ? startArguments(request, prompt) : resumeArguments(bottle.slug, prompt);
-    const queue = join(dirname(promptFile), 'queue');
+    const queue = queuePath(dirname(promptFile));
     await mkdir(queue, { recursive: true, mode: 0o700 });
     const { settings } = state;
     if (this.#killed) throw new Error('the run was ended before the CLI was started');

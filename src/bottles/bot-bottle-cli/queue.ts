@@ -8,6 +8,11 @@ const pollMs = 200;
 const eventBytes = 1024 * 1024;
 const summaryCharacters = 4 * 1024;
 
+/** Where the CLI's sidecar writes in one run. @param runRoot the run's own directory */
+export function queuePath(runRoot: string): string {
+  return join(runRoot, 'queue');
+}
+
 /**
  * Follows the directory to which the CLI's sidecar writes its calls: `<name>.json`, one each, put there whole and never changed.
  * They are told in the order of their names, each once, one after the other.
@@ -50,13 +55,14 @@ export class QueueReader {
   }
 }
 
-async function listEvents(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
+/** In the order in which they are told; none where there is no queue. */
+export async function listEvents(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => []);
   return names.filter((name) => name.endsWith('.json') && !name.startsWith('.')).toSorted();
 }
 
 /** Whatever is in it: a file in the queue is a call. */
-async function readEvent(path: string): Promise<SidecarCall> {
+export async function readEvent(path: string): Promise<SidecarCall> {
   try {
     const file = await lstat(path);
     if (!file.isFile() || file.size > eventBytes) return unreadable('is no file of a fitting size');
