@@ -120,7 +120,11 @@ class CliRun implements RunningSandbox {
   /** Resolves when the CLI has ended and all that it told is told on. */
   async #follow(child: ChildProcess, queue: string): Promise<void> {
     const { relay } = this.#sandbox;
-    const drained = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const drained = Promise.all(
+      [this.stdout, this.stderr].map(
+        (stream) => new Promise<void>((resolve) => stream.once('end', () => resolve())),
+      ),
+    ).then(() => {});
     const events = new QueueReader(queue, async (call) => {
       await relay.record(call);
       // The CLI takes the bottle down when its agent ends: what is to be kept is kept while it is up.
