@@ -44,6 +44,8 @@ function settings({ llm, mcpUrl }: RunContext): string[] {
     'analytics.enabled=false',
     // A login shell reads /etc/profile, which sets a PATH without `forge` and `node` in many images.
     'allow_login_shell=false',
+    // The model's provider would search on its behalf, which the gateway refuses.
+    'web_search="disabled"',
     `mcp_servers.forge={url=${quoted(mcpUrl)}}`,
     ...(llm === undefined
       ? []

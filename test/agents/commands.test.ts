@@ -94,6 +94,8 @@ describe('codex', () => {
       '-c',
       'allow_login_shell=false',
       '-c',
+      'web_search="disabled"',
+      '-c',
       'mcp_servers.forge={url="http://127.0.0.1:3128/mcp"}',
       '-c',
       'model_provider="gateway"',
