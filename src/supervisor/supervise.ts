@@ -5,7 +5,12 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BottleBackend, RunningSandbox, SandboxExit } from '../bottles/backend.ts';
+import type {
+  BottleBackend,
+  RunningSandbox,
+  SandboxExit,
+  SidecarRelay,
+} from '../bottles/backend.ts';
 import { ControlServer } from '../bottles/control-server.ts';
 import {
   type BottlePaths,
@@ -28,6 +33,7 @@ import type { AgentFacts } from '../agents/output-reader.ts';
 import { cloneOrder } from './agent-environment.ts';
 import { AgentOutput } from './agent-output.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
+import { createCallRecord } from './call-record.ts';
 import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
@@ -166,6 +172,8 @@ class Supervisor {
       promptFile: this.#run.prompt,
       tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
+      request: this.#file.sandbox,
+      relay: this.#createRelay(),
     });
     for (const name of ['stdout', 'stderr'] as const) {
       sandbox[name].on('data', (chunk: Buffer) => {
@@ -175,6 +183,23 @@ class Supervisor {
       });
     }
     return sandbox;
+  }
+
+  #createRelay(): SidecarRelay {
+    return {
+      context: () => {
+        const credentials = this.#credentials;
+        if (credentials === undefined) throw new Error('the forge is not connected yet');
+        return { request: readRequestFile(this.#run.request), credentials };
+      },
+      record: createCallRecord({
+        operations: this.#operations,
+        onDone: (done) => this.#onDone(done),
+        onPullRequest: (number) => this.#onPullRequest(number),
+        onComment: (id) => this.#onComment(id),
+        onCall: () => this.#checkin.onCall(),
+      }),
+    };
   }
 
   #openControl(nonce: string): Promise<ControlServer> {
@@ -194,7 +219,6 @@ class Supervisor {
     if (this.#isGoing) return;
     this.#isGoing = true;
     const request = readRequestFile(this.#run.request);
-    const journal = this.#journal;
     this.#deadlineMs = request.deadlineMs;
     this.#output.expect(request.provider ?? 'script');
     const services = await createServices({
@@ -204,16 +228,15 @@ class Supervisor {
       operations: this.#operations,
       isDone: () => this.#done !== undefined,
       onDone: (done) => this.#onDone(done),
-      onPullRequest: (number) =>
-        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
-      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
+      onPullRequest: (number) => this.#onPullRequest(number),
+      onComment: (id) => this.#onComment(id),
       onCall: () => {
         this.#checkin.onCall();
         this.#collect(callBytes);
       },
       // Not durable, and none is missed when the disk is full: each has all that were before it.
       onUsage: (usage) =>
-        void journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
+        void this.#journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
       onLimit: (limit) => this.#onLimit(limit),
       onBudget: (reason) => this.#onBudget(reason),
     });
@@ -328,6 +351,15 @@ class Supervisor {
       ...(turns === undefined ? {} : { turns }),
       ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
+  }
+
+  #onPullRequest(number: number): Promise<void> {
+    const entry = { type: 'pull-request', at: Date.now(), number } as const;
+    return this.#journal.append(entry, { durable: true });
+  }
+
+  #onComment(id: number): Promise<void> {
+    return this.#journal.append({ type: 'comment', at: Date.now(), id });
   }
 
   #judgeExit({ reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
