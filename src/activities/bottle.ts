@@ -336,7 +336,7 @@ function newest(comments: readonly CommentRecord[]): number {
 }
 
 function short(end: RunEnd): RunEnd {
-  const { message: _, ...facts } = end;
+  const { message: _, egress: __, ...facts } = end;
   return facts.done === undefined
     ? facts
     : { ...facts, done: { ...facts.done, summary: facts.done.summary.slice(0, shortLength) } };

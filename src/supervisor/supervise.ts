@@ -323,11 +323,14 @@ class Supervisor {
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
     const facts = this.#output.close();
-    const [unwritten, usage] = await Promise.all([
+    const [unwritten, used] = await Promise.all([
       this.#operations.settle(settleMs),
       this.#services?.close(),
     ]);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage, facts) }, unwritten);
+    await this.#journal.seal(
+      { type: 'ended', end: this.#judge(first, used ?? {}, facts) },
+      unwritten,
+    );
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -336,7 +339,7 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined, usage: Usage | undefined, facts: AgentFacts): RunEnd {
+  #judge(exit: SandboxExit | undefined, used: Used, facts: AgentFacts): RunEnd {
     const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
     const { turns, message, failure } = facts;
     return {
@@ -347,7 +350,8 @@ class Supervisor {
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
       ...(failure === undefined ? {} : { failed: true }),
-      ...(usage === undefined ? {} : { usage: withCost(usage, facts.costUsd) }),
+      ...used,
+      ...(used.usage === undefined ? {} : { usage: withCost(used.usage, facts.costUsd) }),
       ...(turns === undefined ? {} : { turns }),
       ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
@@ -402,6 +406,8 @@ class Supervisor {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
 }
+
+type Used = Awaited<ReturnType<Services['close']>>;
 
 /** Where no price is known, what the agent's program reckons itself. */
 function withCost(usage: Usage, costUsd: number | undefined): Usage {
