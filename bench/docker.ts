@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bottlePaths, inside } from '../src/bottles/directory.ts';
 import { createDockerBackend } from '../src/bottles/docker/docker-backend.ts';
-import type { LaunchRequest } from '../src/bottles/host.ts';
+import type { BottleHost, LaunchRequest } from '../src/bottles/host.ts';
+import { supervisorTiming } from '../src/bottles/launch-file.ts';
+import { SupervisorProcesses } from '../src/bottles/supervisor-process.ts';
 import { HostFixture, ordered } from '../test/bottles/host-fixture.ts';
 import { until } from '../test/support/until.ts';
 import { provideDockerEngine } from '../tools/docker-engine.ts';
@@ -27,12 +29,25 @@ export async function measureDocker(bench: Bench): Promise<Figure[]> {
   const image = await ensureDockerImage(engine.host, report);
   const backend = createDockerBackend(engine.host);
   const fixture = await bench.own(() => HostFixture.make({ backend, image }));
+  const host = await hostWithSpare(bench, fixture);
   const docker: DockerCommand = async (...args) =>
     (await run('docker', ['--host', engine.host, ...args])).stdout.trim();
   return [
-    await measureLaunch(bench, fixture, docker, image),
-    await measureFreeze(bench, fixture, docker, image),
+    await measureLaunch(bench, fixture, host, docker, image),
+    await measureFreeze(bench, fixture, host, docker, image),
   ];
+}
+
+/** As the orchestrator has it. */
+async function hostWithSpare(bench: Bench, fixture: HostFixture): Promise<BottleHost> {
+  const { runtimeDirectory, dataDirectory, backend, socketBase } = fixture;
+  const log = join(dataDirectory, 'spare-supervisor.log');
+  const supervisors = new SupervisorProcesses(runtimeDirectory, log);
+  await bench.own(async () => ({
+    [Symbol.asyncDispose]: async () => supervisors[Symbol.dispose](),
+  }));
+  supervisors.keepSpare();
+  return fixture.anotherHost(supervisorTiming, backend, socketBase, supervisors);
 }
 
 /**
@@ -42,6 +57,7 @@ export async function measureDocker(bench: Bench): Promise<Figure[]> {
 async function measureLaunch(
   bench: Bench,
   fixture: HostFixture,
+  host: BottleHost,
   docker: DockerCommand,
   image: string,
 ): Promise<Figure> {
@@ -51,10 +67,10 @@ async function measureLaunch(
     bench.signal,
     async () => {
       const begunAt = now();
-      const request = await runOnce(bench, fixture);
+      const request = await runOnce(bench, fixture, host);
       const { home } = bottlePaths(fixture.dataDirectory, request.slug);
       const first = Number(await readFile(join(home, 'first'), 'utf8')) / 1e6;
-      await fixture.host.destroy(request.slug);
+      await host.destroy(request.slug);
       return first - begunAt;
     },
     async () => {
@@ -73,6 +89,7 @@ async function measureLaunch(
 async function measureFreeze(
   bench: Bench,
   fixture: HostFixture,
+  host: BottleHost,
   docker: DockerCommand,
   image: string,
 ): Promise<Figure> {
@@ -81,11 +98,11 @@ async function measureFreeze(
     rounds,
     bench.signal,
     async () => {
-      const { slug } = await runOnce(bench, fixture);
+      const { slug } = await runOnce(bench, fixture, host);
       const begunAt = now();
-      await fixture.host.freeze(slug);
+      await host.freeze(slug);
       const taken = now() - begunAt;
-      await fixture.host.destroy(slug);
+      await host.destroy(slug);
       return taken;
     },
     async () => {
@@ -103,10 +120,14 @@ async function measureFreeze(
 }
 
 /** A new bottle whose agent writes down when it began, and has ended. */
-async function runOnce(bench: Bench, fixture: HostFixture): Promise<LaunchRequest> {
+async function runOnce(
+  bench: Bench,
+  fixture: HostFixture,
+  host: BottleHost,
+): Promise<LaunchRequest> {
   const request = fixture.request(`${sayWhen} | tee /var/tmp/first ~/first`);
-  await fixture.host.launch(request, ordered(request), bench.signal);
-  await until('the end', async () => (await fixture.host.countLiving()) === 0);
+  await host.launch(request, ordered(request), bench.signal);
+  await until('the end', async () => (await host.countLiving()) === 0);
   return request;
 }
 

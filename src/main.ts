@@ -40,7 +40,7 @@ async function demo({ once, task, comment, agent, backend }: DemoRequest): Promi
     program: import.meta.filename,
     output: process.stdout,
     connect: (access) => new ApiClient(access),
-    endBottles: (dataDirectory) => destroyAllBottles(dataDirectory),
+    endBottles: (dataDirectory, dockerHost) => destroyAllBottles(dataDirectory, { dockerHost }),
   });
 }
 

@@ -101,7 +101,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       // An earlier attempt started it. Neither forge nor manifest is needed to say so, and both may be gone meanwhile.
       return await started(issue, run, begunAt, earlier);
     }
-    const sandbox = await catalogue.sandboxOf(life.bottle);
+    const sandbox = sandboxOf(life, await catalogue.sandboxOf(life.bottle));
     const order = putTogether(input, run, sandbox, earlier);
     const { cancellationSignal } = Context.current();
     const { startedAt } = await host.launch(
@@ -126,7 +126,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
   async function putTogether(
     input: LaunchInput,
     run: RunKey,
-    sandbox: SandboxParts,
+    sandbox: Pick<LaunchRequest, 'limits' | 'image' | 'tools' | 'cli'>,
     earlier: Prepared | undefined,
   ): Promise<PreparedOrder> {
     const { issue, life, workflowId } = input;
@@ -323,12 +323,20 @@ const deathCheckMs = 1_000;
 /** History carries no texts. */
 const shortLength = 200;
 
+/** The external CLI is told which agent it is; other backends are told what to execute. */
+function sandboxOf(
+  { agent, backend }: LaunchInput['life'],
+  { cli, ...plan }: SandboxParts,
+): Pick<LaunchRequest, 'limits' | 'image' | 'tools' | 'cli'> {
+  return backend === 'bot-bottle' ? { ...plan, cli: { agent, bottles: [], ...cli } } : plan;
+}
+
 function newest(comments: readonly CommentRecord[]): number {
   return Math.max(0, ...comments.map((comment) => comment.sequence));
 }
 
 function short(end: RunEnd): RunEnd {
-  const { message: _, ...facts } = end;
+  const { message: _, egress: __, ...facts } = end;
   return facts.done === undefined
     ? facts
     : { ...facts, done: { ...facts.done, summary: facts.done.summary.slice(0, shortLength) } };

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { BackendName } from '../domain/bottle.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { Done } from '../domain/run.ts';
 import type { BottlePaths } from './directory.ts';
+import type { ForgeCredentials, LaunchRequest, SandboxRequest } from './host.ts';
 import type { LauncherChannel } from './launch-protocol.ts';
 
 /**
@@ -67,6 +70,36 @@ export interface Sandbox {
   /** Files and directories, mounted read-only as `/opt/tools/<last part>`. */
   readonly tools: readonly string[];
   readonly limits: BottleLimits;
+  /** As the launch asked for it. */
+  readonly request: SandboxRequest;
+  readonly relay: SidecarRelay;
+}
+
+/** For a backend whose bottles have a forge sidecar of their own, in place of the door. */
+export interface SidecarRelay {
+  /** What that sidecar works with. Ask when the agent is executed, and keep it in memory only. */
+  context(): RelayContext;
+  /** Tells of one call of that sidecar: a check-in. Resolves when it is in the journal. Call it one at a time. */
+  record(call: SidecarCall): Promise<void>;
+}
+
+export interface RelayContext {
+  readonly request: LaunchRequest;
+  readonly credentials: ForgeCredentials;
+}
+
+/** A call that the agent made, and how it ended. */
+export interface SidecarCall extends Pick<
+  Operation,
+  'operation' | 'target' | 'outcome' | 'reason'
+> {
+  readonly arguments: object;
+  /** The agent is done with its work. */
+  readonly done?: Done;
+  /** The PR of this life was opened or found. */
+  readonly pullRequest?: number;
+  /** Id on the forge of a comment that was posted. */
+  readonly comment?: number;
 }
 
 /** Undefined means: no limit. */

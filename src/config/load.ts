@@ -41,6 +41,8 @@ export interface Config {
   readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
+  /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
+  readonly botBottleCli: { readonly program: string; readonly path: string; readonly home: string };
   readonly logLevel: Settings['logLevel'];
   readonly temporal: TemporalConfig;
 }
@@ -112,6 +114,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
+      'botBottleCli',
       'logLevel',
     ],
     sources,
@@ -146,6 +149,11 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     },
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
+    botBottleCli: {
+      program: pathOrName(known.botBottleCli, environment),
+      path: environment['PATH'] ?? '',
+      home: homeOf(environment),
+    },
     logLevel: known.logLevel,
     temporal: temporal as TemporalConfig,
   };
@@ -204,7 +212,7 @@ function openSources(
   if (written === undefined) {
     throw new ConfigError(problems.join('\n'));
   }
-  const dataDirectory = resolve(written.replace(/^~(?=\/|$)/, homeOf(environment)));
+  const dataDirectory = resolve(expandHome(written, environment));
   const inDirectory = join(dataDirectory, 'orchestrator.toml');
   const file =
     configFile === undefined && existsSync(inDirectory)
@@ -219,6 +227,14 @@ function openSources(
   const sources: Sources = { ...before, file };
   findUnknownNames(sources);
   return { sources, dataDirectory };
+}
+
+function expandHome(path: string, environment: Environment): string {
+  return path.replace(/^~(?=\/|$)/, homeOf(environment));
+}
+
+function pathOrName(program: string, environment: Environment): string {
+  return program.includes('/') ? resolve(expandHome(program, environment)) : program;
 }
 
 function homeOf(environment: Environment): string {

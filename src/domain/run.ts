@@ -1,5 +1,6 @@
 /** A run: one agent execution in a bottle, started or resumed with a prompt. */
 
+import type { EgressSummary } from './egress.ts';
 import type { Usage } from './usage.ts';
 
 /** Where an issue is. */
@@ -77,6 +78,8 @@ export interface RunEnd {
   readonly failed?: true;
   /** What the gateway metered; absent when the run has no model. */
   readonly usage?: Usage;
+  /** Where it went, through the proxy; absent when it asked for no other host. */
+  readonly egress?: EgressSummary;
   /** Turns of the conversation, where the agent's program counts them. */
   readonly turns?: number;
   /** The last thing that the agent said, cut to 4 KiB. */

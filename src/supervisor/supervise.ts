@@ -5,7 +5,12 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BottleBackend, RunningSandbox, SandboxExit } from '../bottles/backend.ts';
+import type {
+  BottleBackend,
+  RunningSandbox,
+  SandboxExit,
+  SidecarRelay,
+} from '../bottles/backend.ts';
 import { ControlServer } from '../bottles/control-server.ts';
 import {
   type BottlePaths,
@@ -28,6 +33,7 @@ import type { AgentFacts } from '../agents/output-reader.ts';
 import { cloneOrder } from './agent-environment.ts';
 import { AgentOutput } from './agent-output.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
+import { createCallRecord } from './call-record.ts';
 import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
@@ -170,6 +176,8 @@ class Supervisor {
       promptFile: this.#run.prompt,
       tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
+      request: this.#file.sandbox,
+      relay: this.#createRelay(),
     });
     for (const name of ['stdout', 'stderr'] as const) {
       sandbox[name].on('data', (chunk: Buffer) => {
@@ -179,6 +187,23 @@ class Supervisor {
       });
     }
     return sandbox;
+  }
+
+  #createRelay(): SidecarRelay {
+    return {
+      context: () => {
+        const credentials = this.#credentials;
+        if (credentials === undefined) throw new Error('the forge is not connected yet');
+        return { request: readRequestFile(this.#run.request), credentials };
+      },
+      record: createCallRecord({
+        operations: this.#operations,
+        onDone: (done) => this.#onDone(done),
+        onPullRequest: (number) => this.#onPullRequest(number),
+        onComment: (id) => this.#onComment(id),
+        onCall: () => this.#checkin.onCall(),
+      }),
+    };
   }
 
   #openControl(nonce: string): Promise<ControlServer> {
@@ -198,7 +223,6 @@ class Supervisor {
     if (this.#request !== undefined) return;
     const request = readRequestFile(this.#run.request);
     this.#request = request;
-    const journal = this.#journal;
     this.#output.expect(request.provider ?? 'script');
     const services = await createServices({
       file: this.#file,
@@ -207,16 +231,15 @@ class Supervisor {
       operations: this.#operations,
       isDone: () => this.#done !== undefined,
       onDone: (done) => this.#onDone(done),
-      onPullRequest: (number) =>
-        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
-      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
+      onPullRequest: (number) => this.#onPullRequest(number),
+      onComment: (id) => this.#onComment(id),
       onCall: () => {
         this.#checkin.onCall();
         this.#collect(callBytes);
       },
       // Not durable, and none is missed when the disk is full: each has all that were before it.
       onUsage: (usage) =>
-        void journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
+        void this.#journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
       onLimit: (limit) => this.#onLimit(limit),
       onBudget: (reason) => this.#onBudget(reason),
     });
@@ -303,11 +326,14 @@ class Supervisor {
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
     const facts = this.#output.close();
-    const [unwritten, usage] = await Promise.all([
+    const [unwritten, used] = await Promise.all([
       this.#operations.settle(settleMs),
       this.#services?.close(),
     ]);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage, facts) }, unwritten);
+    await this.#journal.seal(
+      { type: 'ended', end: this.#judge(first, used ?? {}, facts) },
+      unwritten,
+    );
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -316,7 +342,7 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined, usage: Usage | undefined, facts: AgentFacts): RunEnd {
+  #judge(exit: SandboxExit | undefined, used: Used, facts: AgentFacts): RunEnd {
     const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
     const { turns, message, failure } = facts;
     return {
@@ -325,7 +351,8 @@ class Supervisor {
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
       ...(failure === undefined ? {} : { failed: true }),
-      ...(usage === undefined ? {} : { usage: this.#withCost(usage, facts.costUsd) }),
+      ...used,
+      ...(used.usage === undefined ? {} : { usage: this.#withCost(used.usage, facts.costUsd) }),
       ...(turns === undefined ? {} : { turns }),
       ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
@@ -336,6 +363,15 @@ class Supervisor {
     const done = this.#done;
     // What is done has nothing to go on with later.
     return done === undefined ? { ...cause, ...told } : { outcome: 'done', done, ...told };
+  }
+
+  #onPullRequest(number: number): Promise<void> {
+    const entry = { type: 'pull-request', at: Date.now(), number } as const;
+    return this.#journal.append(entry, { durable: true });
+  }
+
+  #onComment(id: number): Promise<void> {
+    return this.#journal.append({ type: 'comment', at: Date.now(), id });
   }
 
   #judgeExit({ reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
@@ -389,3 +425,5 @@ class Supervisor {
     return isTaken && costUsd >= 0 ? { ...usage, costUsd } : usage;
   }
 }
+
+type Used = Awaited<ReturnType<Services['close']>>;

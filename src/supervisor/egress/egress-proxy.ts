@@ -1,10 +1,11 @@
 import { lookup as lookUpName, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http';
 import { connect as connectSocket, type LookupFunction, type Socket } from 'node:net';
+import type { EgressSummary } from '../../domain/egress.ts';
 import { createYoungCollector } from '../young-garbage.ts';
 import { type Destination, isAllowed, parseDestination } from './allow-list.ts';
 import { isPublicAddress } from './public-address.ts';
-import { type EgressSummary, EgressTally } from './tally.ts';
+import { EgressTally } from './tally.ts';
 
 export interface EgressProxyOptions {
   /** `name` or `*.name`, with an optional `:port`; without it 443 for tunnels and 80 for plain requests. */

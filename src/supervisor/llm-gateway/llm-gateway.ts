@@ -268,7 +268,7 @@ function checkBody(name: string, route: LlmRoute, body: JsonObject): string {
   if (remote !== undefined) {
     throw new Refusal(
       400,
-      `${remote} would make the provider act outside of this bottle. Switch it off in the agent's settings, or let the bottle's manifest allow remote tools for the model route ${name}.`,
+      `${remote} would make the provider act outside of this bottle. Switch it off in the agent's settings, or have the orchestrator's administrator set remote_tools for the model route ${name}.`,
       { headers: noRetry },
     );
   }

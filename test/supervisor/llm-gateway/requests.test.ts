@@ -292,7 +292,7 @@ describe('what would make the provider act outside of the bottle is refused by n
     expect(reply.status).toBe(400);
     expect(reply.headers['x-should-retry']).toBe('false');
     expect(messageOf(reply)).toContain(named);
-    expect(messageOf(reply)).toContain('let the bottle');
+    expect(messageOf(reply)).toContain('set remote_tools');
     expect(stand.seen).toEqual([]);
 
     await using open = await Stand.open({ route: { remoteTools: true } });
