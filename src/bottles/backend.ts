@@ -16,6 +16,12 @@ export interface BottleBackend {
   /** Whether it works on this machine; when not, the reason and what to do about it, for people. */
   check(): Promise<BackendCheck>;
   /**
+   * Looks whether new bottles can start from an image. Backends without images have none to look for.
+   * @param image undefined: the backend's default
+   * @throws LaunchRefusedError when there is no such image; says how to get it
+   */
+  checkImage(image: string | undefined): Promise<void>;
+  /**
    * Makes the bottle's state, its `work/` and `home/`, ready for the next run.
    * @param image of a container backend, for the bottle's first run; undefined: the backend's default
    * @throws LaunchRefusedError when there is no such image

@@ -75,6 +75,8 @@ export interface ClientConfig {
 export interface ManifestConfig {
   readonly dataDirectory: string;
   readonly routes: Readonly<Record<string, LlmRoute>>;
+  readonly dockerHost: Config['dockerHost'];
+  readonly botBottleCli: Config['botBottleCli'];
 }
 
 export interface ClientLoadOptions {
@@ -149,11 +151,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     },
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
-    botBottleCli: {
-      program: pathOrName(known.botBottleCli, environment),
-      path: environment['PATH'] ?? '',
-      home: homeOf(environment),
-    },
+    botBottleCli: botBottleCliOf(known.botBottleCli, environment),
     logLevel: known.logLevel,
     temporal: temporal as TemporalConfig,
   };
@@ -195,8 +193,22 @@ export function loadManifestConfig(
 ): ManifestConfig {
   const { sources, dataDirectory } = openSources(environment, {}, options.configFile);
   const routes = readLlmRoutes(sources);
+  const { botBottleCli } = readSettings(['botBottleCli'], sources);
   throwProblems(sources);
-  return { dataDirectory, routes: withoutKeys(routes) };
+  return {
+    dataDirectory,
+    routes: withoutKeys(routes),
+    dockerHost: environment['DOCKER_HOST'],
+    botBottleCli: botBottleCliOf(botBottleCli as string, environment),
+  };
+}
+
+function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
+  return {
+    program: pathOrName(program, environment),
+    path: environment['PATH'] ?? '',
+    home: homeOf(environment),
+  };
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */

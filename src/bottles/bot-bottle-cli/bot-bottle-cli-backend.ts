@@ -20,6 +20,7 @@ export function createBotBottleCliBackend(settings?: CliSettings): BottleBackend
   return {
     name: 'bot-bottle',
     check: () => checkCli(settings),
+    async checkImage() {},
     async prepare(paths) {
       if (settings === undefined) throw new Error('it is not known where the bot-bottle CLI is');
       // It is where the CLI is started, and stays empty.
