@@ -8,7 +8,8 @@ node="$root/node_modules/.bin/node"
 usage() {
   cat <<'TEXT'
 Usage: ./temporal-dev.sh [dev] [options]    Temporal and the orchestrator, against the configured forge
-       ./temporal-dev.sh demo [options]     the whole story on a throw-away Gitea: --once, --task TEXT, --comment TEXT
+       ./temporal-dev.sh demo [options]     the whole story on a throw-away Gitea: --once, --agent NAME,
+                                            --backend NAME, --task TEXT, --comment TEXT
        ./temporal-dev.sh test [options]     what the tests need, then npm test; options go to vitest
        ./temporal-dev.sh --help
 

@@ -75,7 +75,10 @@ export async function startOrchestrator(
     return { apiUrl, login, token: forgeToken, modelKeys: config.llm.keys };
   };
 
-  const found = await findBackends({ dockerHost: config.dockerHost });
+  const found = await findBackends({
+    dockerHost: config.dockerHost,
+    botBottleCli: config.botBottleCli,
+  });
   const backends = usableBackends(found);
   tellBackends(found, logger);
   const hostId = await readHostId(dataDirectory);

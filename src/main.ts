@@ -3,6 +3,7 @@ import { findBuilt, programVersion } from './built.ts';
 import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
+import { doctorCommand } from './cli/doctor.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
@@ -40,7 +41,7 @@ async function demo({ once, task, comment, agent, backend }: DemoRequest): Promi
     program: import.meta.filename,
     output: process.stdout,
     connect: (access) => new ApiClient(access),
-    endBottles: (dataDirectory) => destroyAllBottles(dataDirectory),
+    endBottles: (dataDirectory, dockerHost) => destroyAllBottles(dataDirectory, { dockerHost }),
   });
 }
 
@@ -90,6 +91,6 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
 const program = buildProgram({
   version: programVersion(),
   run,
-  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests)],
+  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests), doctorCommand(manifests)],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -2,20 +2,22 @@ import { loadManifests } from './agents/manifests.ts';
 import { planLaunch } from './agents/plan.ts';
 import { providers } from './agents/providers.ts';
 import { inside } from './bottles/directory.ts';
+import { findBackends } from './bottles/registry.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
 import { loadManifestConfig, type LoadOptions } from './config/load.ts';
 import type { Environment } from './config/sources.ts';
 
-/** The manifests of this machine as they are now, for the command line: no orchestrator has to run. */
+/** The manifests of this machine and its backends as they are now, for the command line: no orchestrator has to run. */
 export async function openManifests(
   environment: Environment,
   options: LoadOptions,
 ): Promise<LocalManifests> {
-  const { dataDirectory, routes } = loadManifestConfig(environment, options);
+  const { dataDirectory, routes, ...backends } = loadManifestConfig(environment, options);
   const manifests = await loadManifests(dataDirectory, { providers, routes });
   return {
     ...manifests,
     directory: dataDirectory,
+    findBackends: () => findBackends(backends),
     plan: (agent, bottle) =>
       planLaunch(bottle, agent, { routes, promptFile: inside.prompt, doorUrl: inside.doorUrl }),
   };

@@ -20,11 +20,12 @@ export interface DockerEngine extends AsyncDisposable {
 
 /**
  * The Engine that `DOCKER_HOST` or the usual socket leads to; where none answers, as root, one that is started for the caller
- * with directories of its own. Rejects with one message that says what to install.
+ * with directories of its own below `parent`. Rejects with one message that says what to install.
  */
 export async function provideDockerEngine(
   report: Report,
   environment: ToolEnvironment = readToolEnvironment(),
+  parent: string = tmpdir(),
 ): Promise<DockerEngine> {
   const host = environment.variables['DOCKER_HOST'] || usualHost;
   if (await answers(host)) return { host, [Symbol.asyncDispose]: async () => {} };
@@ -35,12 +36,12 @@ export async function provideDockerEngine(
   }
   await ensureDebianPackages(report, environment, { dockerd: 'docker.io', setpriv: 'util-linux' });
   report(`starting a Docker Engine for this purpose alone: none answers at ${host}`);
-  return await startEngine(environment);
+  return await startEngine(environment, parent);
 }
 
 /** Its containers have no network, so that it touches neither bridges nor firewall. */
-async function startEngine({ path }: ToolEnvironment): Promise<DockerEngine> {
-  const directory = await mkdtemp(join(tmpdir(), 'docker-'));
+async function startEngine({ path }: ToolEnvironment, parent: string): Promise<DockerEngine> {
+  const directory = await mkdtemp(join(parent, 'docker-'));
   const host = `unix://${directory}/docker.sock`;
   const log = openSync(join(directory, 'log'), 'a');
   // It ends in good order when this process dies, however that dies.

@@ -1,42 +1,24 @@
-import { createHash } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
-import { ApplicationFailure, Context, log } from '@temporalio/activity';
-import type { Catalogue, LaunchPlan, SandboxParts } from '../agents/catalogue.ts';
-import type {
-  BottleHost,
-  ForgeCredentials,
-  LaunchOrder,
-  LaunchRequest,
-  LlmAccess,
-  RunKey,
-  RunObserver,
-} from '../bottles/host.ts';
-import type { ProviderName } from '../domain/agent.ts';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { RunKey } from '../bottles/host.ts';
 import { HostFullError } from '../domain/errors.ts';
-import type { IssueRef } from '../domain/issue.ts';
 import type { RunEnd } from '../domain/run.ts';
-import type { Forge } from '../forges/forge.ts';
-import type { CommentRecord, Store } from '../store/store.ts';
-import type { SignalDone } from '../workflows/messages.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import type { HostActivities, LaunchInput, LaunchOutput, RunInput } from './inputs.ts';
+import type { HostActivities } from './inputs.ts';
+import { createLaunch, type LaunchPorts } from './launch.ts';
 import type { Places } from './places.ts';
-import { buildPrompt } from './prompt.ts';
+import { createRelay, type RelayPorts, shortened } from './relay.ts';
 
-export interface HostActivityPorts {
-  readonly host: BottleHost;
-  readonly forge: Forge;
-  readonly store: Store;
-  readonly catalogue: Catalogue;
-  readonly credentials: () => Promise<ForgeCredentials>;
+export interface HostActivityPorts extends LaunchPorts, RelayPorts {
   readonly places: Places;
-  /** Sends Temporal's signal `signal_done`; a workflow that is gone is no error. */
-  readonly signalDone: (workflowId: string, done: SignalDone) => Promise<void>;
 }
+
+const deathCheckMs = 1_000;
 
 /** What the machine that has the bottle does. */
 export function createHostActivities(ports: HostActivityPorts): HostActivities {
-  const { host, forge, store, catalogue, credentials, places, signalDone } = ports;
+  const { host, store, credentials, places } = ports;
+  const launch = createLaunch(ports);
 
   return {
     async launchBottle(input) {
@@ -56,7 +38,7 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
     async watchBottle(input) {
       const { slug, run } = input;
       const { cancellationSignal } = Context.current();
-      const observer = await relay(input);
+      const observer = await createRelay(ports, input);
       const detach = new AbortController();
       const signal = AbortSignal.any([cancellationSignal, detach.signal]);
       try {
@@ -68,19 +50,19 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
           ]),
         );
         await store.runs.ended(slug, run, end);
-        return { end: short(end), pullRequest: observer.pullRequestNumber };
+        return { end: shortened(end), pullRequest: observer.pullRequestNumber };
       } finally {
         detach.abort();
       }
     },
 
     async stopRun({ slug, run, reason }) {
-      return short(await withHeartbeat(() => host.stop({ slug, run }, reason)));
+      return shortened(await withHeartbeat(() => host.stop({ slug, run }, reason)));
     },
 
     async probeRun({ slug, run }) {
       const probe = await host.probe({ slug, run });
-      return probe.state === 'ended' ? { state: 'ended', end: short(probe.end) } : probe;
+      return probe.state === 'ended' ? { state: 'ended', end: shortened(probe.end) } : probe;
     },
 
     async freezeBottle({ issue, slug }) {
@@ -92,207 +74,6 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       await withHeartbeat(() => host.destroy(slug));
     },
   };
-
-  async function launch(input: LaunchInput, run: RunKey): Promise<LaunchOutput> {
-    const { issue, life, workflowId } = input;
-    const earlier = await findPrepared(run);
-    const begunAt = earlier === undefined ? undefined : await host.begunAt(run);
-    if (earlier !== undefined && begunAt !== undefined) {
-      // An earlier attempt started it. Neither forge nor manifest is needed to say so, and both may be gone meanwhile.
-      return await started(issue, run, begunAt, earlier);
-    }
-    const sandbox = await catalogue.sandboxOf(life.bottle);
-    const order = putTogether(input, run, sandbox, earlier);
-    const { cancellationSignal } = Context.current();
-    const { startedAt } = await host.launch(
-      {
-        ...run,
-        workflowId,
-        backend: life.backend,
-        repository: { id: issue.repository.id },
-        branch: life.branch,
-        ...sandbox,
-      },
-      order,
-      cancellationSignal,
-    );
-    const { prepared, timeLimitMs } = await order;
-    // A run that ended before its agent began counts as started now: the watch tells its end.
-    const launched = await started(issue, run, startedAt ?? Date.now(), prepared);
-    return timeLimitMs === undefined ? launched : { ...launched, timeLimitMs };
-  }
-
-  /** All of the launch that the forge is asked for. */
-  async function putTogether(
-    input: LaunchInput,
-    run: RunKey,
-    sandbox: SandboxParts,
-    earlier: Prepared | undefined,
-  ): Promise<PreparedOrder> {
-    const { issue, life, workflowId } = input;
-    const [repository, forgeCredentials] = await Promise.all([
-      forge.readRepositoryById(issue.repository.id),
-      credentials(),
-    ]);
-    const { login } = forgeCredentials;
-    await store.repositories.see(repository.ref);
-    const plan = await catalogue.plan(life.agent, life.bottle, repository.ref);
-    const session = await findSession(run.slug, plan.provider);
-    const prepared = earlier ?? (await prepare(input, run, plan, session));
-    // Also by a further attempt: the manifests may have been mended since the one before.
-    await record(input, run, plan, prepared.prompt);
-    const command = plan.command({ prompt: prepared.prompt, session });
-    const request: LaunchRequest = {
-      ...run,
-      workflowId,
-      backend: life.backend,
-      repository: {
-        id: repository.ref.id,
-        forgeHost: repository.ref.forgeHost,
-        owner: repository.ref.owner,
-        name: repository.ref.name,
-        cloneUrl: repository.cloneUrl,
-        defaultBranch: repository.defaultBranch,
-      },
-      issueNumber: issue.number,
-      ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
-      branch: life.branch,
-      prompt: prepared.prompt,
-      provider: plan.provider,
-      argv: command.argv,
-      environment: { ...plan.environment, ...command.environment },
-      files: command.files,
-      ...(Object.keys(plan.routes).length === 0 ? {} : { llm: await accessOf(plan, run) }),
-      egress: plan.egress,
-      gitIdentity: {
-        name: login,
-        email: `${login}@${repository.ref.forgeHost.replace(/:\d+$/, '')}`,
-      },
-      ...sandbox,
-      deadlineMs: Math.min(input.deadlineMs, plan.timeLimitMs ?? Infinity),
-    };
-    return {
-      request,
-      credentials: forgeCredentials,
-      prepared,
-      timeLimitMs: plan.timeLimitMs,
-    };
-  }
-
-  async function accessOf(plan: LaunchPlan, { slug, run }: RunKey): Promise<LlmAccess> {
-    const { routes, runBudget, issueBudget } = plan;
-    return { routes, runBudget, issueBudget, spentBefore: await store.runs.spentBy(slug, run) };
-  }
-
-  async function started(
-    issue: IssueRef,
-    run: RunKey,
-    at: number,
-    { prompt, readUpTo }: Prepared,
-  ): Promise<LaunchOutput> {
-    await store.runs.started(run.slug, run.run, at);
-    await store.issues.update(issue, {
-      phase: 'running',
-      run: run.run,
-      lastCheckinAt: at,
-      attention: null,
-    });
-    return { readUpTo, promptDigest: digest(prompt) };
-  }
-
-  /** What an earlier attempt has put together for this run. */
-  async function findPrepared({ slug, run }: RunKey): Promise<Prepared | undefined> {
-    const prompt = await store.runs.prompt(slug, run);
-    return prompt === undefined
-      ? undefined
-      : { prompt, readUpTo: newest(await store.comments.takenBy(slug, run)) };
-  }
-
-  /** The conversation to go on with. A program cannot take up another's. */
-  async function findSession(slug: string, provider: ProviderName): Promise<string | undefined> {
-    const last = await store.runs.sessionOf(slug);
-    return last?.provider === provider ? last.session : undefined;
-  }
-
-  /**
-   * Puts the prompt together from what is unread now. Once it is stored it stays: an earlier attempt may have started
-   * the agent with it.
-   */
-  async function prepare(
-    input: LaunchInput,
-    run: RunKey,
-    plan: LaunchPlan,
-    session: string | undefined,
-  ): Promise<Prepared> {
-    const taken = await store.comments.takeUnread(input.issue, run.slug, run.run);
-    return {
-      prompt: await buildPrompt(ports, input, plan, session, taken),
-      readUpTo: newest(taken),
-    };
-  }
-
-  async function record(
-    { issue, life, cause }: LaunchInput,
-    run: RunKey,
-    plan: LaunchPlan,
-    prompt: string,
-  ): Promise<void> {
-    await store.runs.prepare({
-      issue,
-      slug: run.slug,
-      life: life.number,
-      run: run.run,
-      agentName: life.agent,
-      bottleNames: [life.bottle],
-      backendName: life.backend,
-      hostId: host.hostId,
-      prompt,
-      promptDigest: digest(prompt),
-      cause,
-      provider: plan.provider,
-      model: plan.model,
-      runBudget: plan.runBudget,
-      issueBudget: plan.issueBudget,
-      manifestDigest: plan.digest,
-    });
-  }
-
-  /** Brings the journal's entries into the store and to the workflow, each once. */
-  async function relay(input: RunInput): Promise<RunObserver & { pullRequestNumber?: number }> {
-    const { issue, slug, run } = input;
-    const { workflowExecution } = Context.current().info;
-    let checkinStored = 0;
-    const observer: RunObserver & { pullRequestNumber?: number } = {
-      lastSequence: await store.operations.lastSequence(slug, run),
-      operations: (batch) => store.operations.append(slug, run, batch),
-      async pullRequest(number) {
-        observer.pullRequestNumber = number;
-        await store.issues.update(issue, { prNumber: number });
-      },
-      comment: (id) => store.comments.recordOwn(issue.repository.id, id),
-      async done({ status, summary }) {
-        await store.runs.done(slug, run, status, summary);
-        if (workflowExecution !== undefined) {
-          await signalDone(workflowExecution.workflowId, {
-            run,
-            status,
-            summary: summary.slice(0, shortLength),
-          });
-        }
-      },
-      session: (id) => store.runs.session(slug, run, id),
-      usage: (usage) => store.runs.usage(slug, run, usage),
-      checkin(at) {
-        if (at - checkinStored >= checkinIntervalMs) {
-          checkinStored = at;
-          store.issues
-            .update(issue, { lastCheckinAt: at })
-            .catch((error: unknown) => log.warn('a check-in was not recorded', { error }));
-        }
-      },
-    };
-    return observer;
-  }
 
   async function sealWhenDead(run: RunKey, signal: AbortSignal): Promise<RunEnd> {
     for await (const _ of setInterval(deathCheckMs, undefined, { signal })) {
@@ -306,34 +87,4 @@ export function createHostActivities(ports: HostActivityPorts): HostActivities {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
   }
-}
-
-interface PreparedOrder extends LaunchOrder {
-  readonly prepared: Prepared;
-  readonly timeLimitMs: number | undefined;
-}
-
-interface Prepared {
-  readonly prompt: string;
-  readonly readUpTo: number;
-}
-
-const checkinIntervalMs = 5_000;
-const deathCheckMs = 1_000;
-/** History carries no texts. */
-const shortLength = 200;
-
-function newest(comments: readonly CommentRecord[]): number {
-  return Math.max(0, ...comments.map((comment) => comment.sequence));
-}
-
-function short(end: RunEnd): RunEnd {
-  const { message: _, ...facts } = end;
-  return facts.done === undefined
-    ? facts
-    : { ...facts, done: { ...facts.done, summary: facts.done.summary.slice(0, shortLength) } };
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

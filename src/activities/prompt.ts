@@ -20,6 +20,7 @@ export async function buildPrompt(
 ): Promise<string> {
   const { issue, life, pullRequest } = input;
   const { branch } = life;
+  const door = life.backend === 'bot-bottle' ? 'tools' : 'command';
   const quoted = (records: readonly CommentRecord[]): Promise<Comment[]> =>
     inRepository(ports, issue, (repository) =>
       quote(records, (number) => ports.forge.listComments(repository, number)),
@@ -27,13 +28,13 @@ export async function buildPrompt(
   const comments = await quoted(taken);
   // A script has no conversation; what it wants to know later it keeps in its home.
   if (input.resumes && (session !== undefined || provider === 'script')) {
-    return resumePrompt({ issueNumber: issue.number, pullRequest, branch, comments });
+    return resumePrompt({ issueNumber: issue.number, pullRequest, branch, comments, door });
   }
   const found = await inRepository(ports, issue, (repository) =>
     ports.forge.readIssue(repository, issue.number),
   );
   if (!input.resumes) {
-    return startPrompt({ issue: found, standingPrompt, branch, comments });
+    return startPrompt({ issue: found, standingPrompt, branch, comments, door });
   }
   const earlier = await quoted(await ports.store.comments.takenBefore(life.slug, input.run));
   return threadPrompt({ issue: found, standingPrompt, branch, pullRequest, earlier, comments });

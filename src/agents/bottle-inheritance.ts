@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { BottleLimits } from '../bottles/backend.ts';
+import type { CliRequest } from '../bottles/host.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { BottleKeys, BottleSource } from './bottle-manifest.ts';
 import type { ManifestSource } from './manifest-source.ts';
@@ -10,6 +11,8 @@ export interface BottleManifest {
   readonly backend: BackendName | undefined;
   /** Undefined: the backend's own, where it has images at all. */
   readonly image: string | undefined;
+  /** Of a bottle of the backend `bot-bottle`; undefined in all others. */
+  readonly cli: Omit<CliRequest, 'agent'> | undefined;
   readonly egress: readonly string[];
   readonly limits: BottleLimits;
   readonly environment: Readonly<Record<string, string>>;
@@ -23,6 +26,18 @@ export interface BottleManifest {
 
 /** What a bottle gets whose manifest says nothing: an agent that runs wild must not take the host with it. */
 const defaults = { memory: 4 * 1024 ** 3, pids: 1024 } as const;
+
+/** What only our own bottles keep: what the external CLI allows its bottles is not ours to say. */
+const ownKeys = [
+  'egress',
+  'memory',
+  'cpus',
+  'pids',
+  'disk',
+  'environment',
+  'tools',
+  'llm',
+] as const satisfies readonly (keyof BottleKeys)[];
 
 /**
  * Puts a bottle together with those it extends. The nearer one wins: its single values replace, its `environment` is
@@ -43,6 +58,20 @@ export function resolveBottle(
       `only bottles of the backend docker have an image, which is ${keys.image} here`,
     );
   }
+  const foreign = (['engine', 'bottles'] as const).find((key) => keys[key] !== undefined);
+  if (foreign !== undefined && keys.backend !== 'bot-bottle') {
+    throw own.problemAt(
+      [own.value[foreign] === undefined ? 'backend' : foreign],
+      `only bottles of the backend bot-bottle have ${foreign}`,
+    );
+  }
+  const ours = ownKeys.find((key) => isGiven(keys[key]));
+  if (ours !== undefined && keys.backend === 'bot-bottle') {
+    throw own.problemAt(
+      [own.value[ours] === undefined ? 'backend' : ours],
+      `bottles of the backend bot-bottle have no ${ours} here: the manifests of that CLI say it`,
+    );
+  }
   const tools = keys.tools ?? [];
   const twice = tools.find((path, index) =>
     tools.slice(0, index).some((other) => basename(other) === basename(path)),
@@ -53,6 +82,7 @@ export function resolveBottle(
   return {
     backend: keys.backend,
     image: keys.image,
+    cli: cliOf(keys),
     egress: keys.egress ?? [],
     limits: {
       memoryBytes: keys.memory ?? defaults.memory,
@@ -65,6 +95,16 @@ export function resolveBottle(
     llm: keys.llm ?? [],
     sources: lineage.map(({ source }) => source),
   };
+}
+
+/** What is put together of lists and names is there also when nobody gave any. */
+function isGiven(value: BottleKeys[(typeof ownKeys)[number]]): boolean {
+  return typeof value === 'object' ? Object.keys(value).length > 0 : value !== undefined;
+}
+
+function cliOf({ backend, bottles, engine }: BottleKeys): BottleManifest['cli'] {
+  if (backend !== 'bot-bottle') return undefined;
+  return { bottles: bottles ?? [], ...(engine !== undefined && { engine }) };
 }
 
 /** The bottle, the one it extends, and so on. */

@@ -56,6 +56,19 @@ export const bottleSchema = z.strictObject(
       .regex(imageReference, 'must name an image: registry.example.com/agents:1.2')
       .optional()
       .describe('The image of a docker bottle.'),
+    engine: z
+      .enum(
+        ['docker', 'smolmachines', 'macos-container'],
+        'must be the name of an engine: docker, smolmachines, macos-container',
+      )
+      .optional()
+      .describe('The engine of a bot-bottle bottle; what that CLI chooses, unless given.'),
+    bottles: z
+      .array(manifestName('my-bottle'), 'must be a list of names: [dev, claude]')
+      .optional()
+      .describe(
+        "What a bot-bottle bottle is made of, by that CLI's names; its agent's, unless given.",
+      ),
     egress: z
       .array(egressHost, 'must be a list of hosts: [example.com, "*.example.org:8443"]')
       .optional()

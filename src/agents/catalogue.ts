@@ -1,4 +1,4 @@
-import type { SandboxRequest } from '../bottles/host.ts';
+import type { CliRequest, SandboxRequest } from '../bottles/host.ts';
 import type { LlmRoute, ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { RepositoryRef } from '../domain/issue.ts';
@@ -31,7 +31,10 @@ export interface Catalogue {
 }
 
 /** What the bottle's manifest says of the sandbox. */
-export type SandboxParts = Pick<SandboxRequest, 'limits' | 'tools' | 'image'>;
+export interface SandboxParts extends Pick<SandboxRequest, 'limits' | 'tools' | 'image'> {
+  /** Of the backend `bot-bottle`. */
+  readonly cli?: Omit<CliRequest, 'agent'>;
+}
 
 /** Everything that the manifests say of a run. Holds no secret. */
 export interface LaunchPlan {

@@ -25,6 +25,9 @@ export function planLaunch(
   agent: AgentManifest,
   { routes, promptFile, doorUrl }: PlanSettings,
 ): LaunchPlan {
+  if (bottle.cli !== undefined) {
+    return planForCli(bottle, agent);
+  }
   const usable = Object.fromEntries(
     bottle.llm.flatMap((name) => {
       const route = routes[name];
@@ -58,9 +61,42 @@ export function planLaunch(
   };
 }
 
+/**
+ * The external CLI knows the agent by its name, and brings its program, its models and its environment. What it prints is shown
+ * as it is.
+ */
+function planForCli(bottle: BottleManifest, agent: AgentManifest): LaunchPlan {
+  const budget = (['run', 'issue'] as const).find(
+    (which) => Object.keys(which === 'run' ? agent.runBudget : agent.issueBudget).length > 0,
+  );
+  if (budget !== undefined) {
+    const problem = 'cannot be kept: a bottle of the backend bot-bottle does not tell what it uses';
+    throw refusal(agent, ['budget', budget], problem);
+  }
+  return {
+    provider: 'script',
+    model: undefined,
+    standingPrompt: agent.standingPrompt,
+    command: () => ({ argv: ['bot-bottle'], environment: {}, files: {} }),
+    environment: {},
+    sandbox: sandboxOf(bottle),
+    timeLimitMs: agent.timeLimitMs,
+    egress: [],
+    routes: {},
+    runBudget: {},
+    issueBudget: {},
+    digest: digestOf([agent.source, ...bottle.sources]),
+  };
+}
+
 /** What the sandbox of such a bottle is made of. */
-export function sandboxOf({ limits, tools, image }: BottleManifest): SandboxParts {
-  return { limits, tools, ...(image === undefined ? {} : { image }) };
+export function sandboxOf({ limits, tools, image, cli }: BottleManifest): SandboxParts {
+  return {
+    limits,
+    tools,
+    ...(image === undefined ? {} : { image }),
+    ...(cli === undefined ? {} : { cli }),
+  };
 }
 
 /** The bottle's first route that speaks what the program likes best. */

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { BackendName } from '../domain/bottle.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { Done } from '../domain/run.ts';
 import type { BottlePaths } from './directory.ts';
+import type { ForgeCredentials, LaunchRequest, SandboxRequest } from './host.ts';
 import type { LauncherChannel } from './launch-protocol.ts';
 
 /**
@@ -12,6 +15,12 @@ export interface BottleBackend {
   readonly name: BackendName;
   /** Whether it works on this machine; when not, the reason and what to do about it, for people. */
   check(): Promise<BackendCheck>;
+  /**
+   * Looks whether new bottles can start from an image. Backends without images have none to look for.
+   * @param image undefined: the backend's default
+   * @throws LaunchRefusedError when there is no such image; says how to get it
+   */
+  checkImage(image: string | undefined): Promise<void>;
   /**
    * Makes the bottle's state, its `work/` and `home/`, ready for the next run.
    * @param image of a container backend, for the bottle's first run; undefined: the backend's default
@@ -67,6 +76,36 @@ export interface Sandbox {
   /** Files and directories, mounted read-only as `/opt/tools/<last part>`. */
   readonly tools: readonly string[];
   readonly limits: BottleLimits;
+  /** As the launch asked for it. */
+  readonly request: SandboxRequest;
+  readonly relay: SidecarRelay;
+}
+
+/** For a backend whose bottles have a forge sidecar of their own, in place of the door. */
+export interface SidecarRelay {
+  /** What that sidecar works with. Ask when the agent is executed, and keep it in memory only. */
+  context(): RelayContext;
+  /** Tells of one call of that sidecar: a check-in. Resolves when it is in the journal. Call it one at a time. */
+  record(call: SidecarCall): Promise<void>;
+}
+
+export interface RelayContext {
+  readonly request: LaunchRequest;
+  readonly credentials: ForgeCredentials;
+}
+
+/** A call that the agent made, and how it ended. */
+export interface SidecarCall extends Pick<
+  Operation,
+  'operation' | 'target' | 'outcome' | 'reason'
+> {
+  readonly arguments: object;
+  /** The agent is done with its work. */
+  readonly done?: Done;
+  /** The PR of this life was opened or found. */
+  readonly pullRequest?: number;
+  /** Id on the forge of a comment that was posted. */
+  readonly comment?: number;
 }
 
 /** Undefined means: no limit. */

@@ -17,7 +17,6 @@ export interface ControlHandler {
 export class ControlServer {
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
-  readonly #attached = new Set<Socket>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -37,9 +36,9 @@ export class ControlServer {
     return control;
   }
 
-  /** Whether an orchestrator holds a connection on which it attached. */
-  get hasAttached(): boolean {
-    return this.#attached.size > 0;
+  /** Whether an orchestrator holds a connection: it watches, or what the forge is asked for at the launch is still to come. */
+  get isHeld(): boolean {
+    return this.#connections.size > 0;
   }
 
   close(): void {
@@ -50,17 +49,14 @@ export class ControlServer {
   #serve(socket: Socket, nonce: string, handler: ControlHandler): void {
     this.#connections.add(socket);
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      this.#connections.delete(socket);
-      this.#attached.delete(socket);
-    });
+    socket.on('close', () => this.#connections.delete(socket));
     createInterface({ input: socket }).on('line', (line) => {
-      const reply = this.#answer(socket, line, nonce, handler);
+      const reply = this.#answer(line, nonce, handler);
       socket.write(`${JSON.stringify(reply)}\n`);
     });
   }
 
-  #answer(socket: Socket, line: string, nonce: string, handler: ControlHandler): ControlReply {
+  #answer(line: string, nonce: string, handler: ControlHandler): ControlReply {
     let message: ControlMessage;
     try {
       message = JSON.parse(line) as ControlMessage;
@@ -71,7 +67,6 @@ export class ControlServer {
       case 'hello':
         return { type: 'hello', nonce };
       case 'attach':
-        this.#attached.add(socket);
         handler.attach(message.credentials);
         return { type: 'ok' };
       case 'go':

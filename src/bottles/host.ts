@@ -104,9 +104,22 @@ export interface SandboxRequest extends RunKey {
   readonly limits: BottleLimits;
   /** Image of a container backend; `local` has none. */
   readonly image?: string;
+  /** What the backend `bot-bottle` tells its CLI; others have none. */
+  readonly cli?: CliRequest;
   /** Files and directories of the host, absolute, to be mounted read-only as `/opt/tools/<last part>`; absent: none. */
   readonly tools?: readonly string[];
 }
+
+/** Names are the CLI's own: it has manifests of its own. */
+export interface CliRequest {
+  readonly agent: string;
+  /** In the order in which they are merged; none: the agent's own. */
+  readonly bottles: readonly string[];
+  /** Absent: the CLI's choice. */
+  readonly engine?: CliEngine;
+}
+
+export type CliEngine = 'docker' | 'smolmachines' | 'macos-container';
 
 /** Everything a run needs, without a secret in it. Kept in the bottle's directory. */
 export interface LaunchRequest extends SandboxRequest {

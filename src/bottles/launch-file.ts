@@ -14,7 +14,7 @@ export interface LaunchFile {
 
 /** Milliseconds. */
 export interface SupervisorTiming {
-  /** How long a supervisor waits for credentials while nobody is attached. */
+  /** How long a supervisor waits to be told to go while no orchestrator holds a connection to it. */
   readonly awaitGo: number;
   /** From `signal_done` until the agent is asked to end. */
   readonly afterDone: number;

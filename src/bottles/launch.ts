@@ -21,6 +21,7 @@ import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
+import { isRunning } from './supervisor-process.ts';
 import { claimUid } from './uid.ts';
 
 const exitMs = 60_000;
@@ -73,9 +74,16 @@ async function getReady(
   order: Promise<LaunchOrder>,
   signal: AbortSignal,
 ): Promise<LaunchOrder> {
-  const { request, credentials } = await order;
+  signal.throwIfAborted();
+  const { request, credentials } = await Promise.race([order, rejectedBy(signal)]);
   await host.mirrors.update(request.repository, request.branch, credentials, signal);
   return { request, credentials };
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 /**
@@ -120,6 +128,8 @@ async function findOrStartSupervisor(
   });
   const exited = new AbortController();
   child?.once('exit', () => exited.abort());
+  // A spare one may have died while it was given the run.
+  if (child !== undefined && !isRunning(child)) exited.abort();
   for await (const entry of followJournal(journal, AbortSignal.any([signal, exited.signal]))) {
     if (entry.type === 'claimed') return entry.supervisor;
   }
@@ -195,7 +205,10 @@ async function leadToGo(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const { request, credentials } = await ready;
+    // A supervisor that is stopped meanwhile need not be told, and what the forge is asked for need not be waited for.
+    const order = await Promise.race([ready, control.closed.then(() => undefined)]);
+    if (order === undefined) return;
+    const { request, credentials } = order;
     const run = runPathsOf(host, request);
     await Promise.all([
       writeFile(run.request, JSON.stringify(request), { mode: 0o600 }),

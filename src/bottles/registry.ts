@@ -1,18 +1,21 @@
 import type { BackendName } from '../domain/bottle.ts';
-import { LaunchRefusedError } from '../domain/errors.ts';
 import type { BackendCheck, BottleBackend } from './backend.ts';
+import { createBotBottleCliBackend } from './bot-bottle-cli/bot-bottle-cli-backend.ts';
+import type { CliSettings } from './bot-bottle-cli/cli-state.ts';
 import { createDockerBackend } from './docker/docker-backend.ts';
 import { createLocalBackend } from './local/local-backend.ts';
 
-/** The preferred one first. */
-const available: readonly BackendName[] = ['local', 'docker'];
+const available: readonly BackendName[] = ['local', 'docker', 'bot-bottle'];
+
+/** For bottles whose manifest names none, the preferred one first. */
+const preferred: readonly BackendName[] = ['local', 'docker'];
 
 export interface BackendSettings {
   /** `DOCKER_HOST`. */
   readonly dockerHost?: string | undefined;
+  readonly botBottleCli?: CliSettings;
 }
 
-/** @throws LaunchRefusedError when this version has no such backend */
 export function createBackend(name: BackendName, settings: BackendSettings = {}): BottleBackend {
   switch (name) {
     case 'local':
@@ -20,7 +23,7 @@ export function createBackend(name: BackendName, settings: BackendSettings = {})
     case 'docker':
       return createDockerBackend(settings.dockerHost);
     case 'bot-bottle':
-      throw new LaunchRefusedError(`there is no bottle backend ${name}`);
+      return createBotBottleCliBackend(settings.botBottleCli);
   }
 }
 
@@ -46,5 +49,5 @@ export function usableBackends(
 
 /** The backend of bottles whose manifest names none: the first that works, or, where none does, the first. */
 export function defaultBackend(usable: ReadonlyMap<BackendName, BottleBackend>): BackendName {
-  return available.find((name) => usable.has(name)) ?? 'local';
+  return preferred.find((name) => usable.has(name)) ?? 'local';
 }

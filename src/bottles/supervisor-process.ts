@@ -69,16 +69,25 @@ export class SupervisorProcesses implements Disposable {
     void this.#spare.then((spare) => spare?.stdin?.destroy());
   }
 
-  async #takeSpare(log: string): Promise<ChildProcess | undefined> {
-    const taken = this.#spare;
-    this.#spare = Promise.resolve(undefined);
-    const spare = await taken;
-    if (spare === undefined || !isRunning(spare) || this.#spareLog === undefined) return undefined;
-    await rename(this.#spareLog, log);
-    return spare;
+  /** Whoever comes next, to take one or to keep one, waits until this one's log is out of the way. */
+  #takeSpare(log: string): Promise<ChildProcess | undefined> {
+    const spareLog = this.#spareLog;
+    const taken = this.#spare.then(async (spare) => {
+      if (spare === undefined || spareLog === undefined || !isRunning(spare)) return undefined;
+      const isMoved = await rename(spareLog, log).then(
+        () => true,
+        () => false,
+      );
+      if (isMoved) return spare;
+      // What it has to say would be found by nobody.
+      spare.stdin?.destroy();
+      return undefined;
+    });
+    this.#spare = taken.then(() => undefined);
+    return taken;
   }
 }
 
-function isRunning(child: ChildProcess): boolean {
+export function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }

@@ -145,8 +145,8 @@ function formatBytes(bytes: number): string {
 
 function formatBudgets({ runBudget, issueBudget }: LaunchPlan | Shown): string {
   const format = (of: string, { tokens, usd }: Budget): string[] => [
-    ...(tokens === undefined ? [] : [`${tokens} tokens a ${of}`]),
-    ...(usd === undefined ? [] : [`$${usd} a ${of}`]),
+    ...(tokens === undefined ? [] : [`${tokens} tokens for each ${of}`]),
+    ...(usd === undefined ? [] : [`$${usd} for each ${of}`]),
   ];
   return [...format('run', runBudget), ...format('issue', issueBudget)].join(', ') || 'none';
 }

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { LaunchRefusedError } from '../domain/errors.ts';
 import { showAgentCommand } from './agents-show.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { loadOptions, type LocalManifests, type ManifestsHandler } from './local-manifests.ts';
+import { loadOptions, type ManifestsHandler } from './local-manifests.ts';
+import { count, problemsOf } from './manifest-problems.ts';
 import { formatTable } from './table.ts';
 import { colours, print, printJson, terminalWidth } from './terminal.ts';
 
@@ -103,37 +103,4 @@ Examples:
         );
       }
     });
-}
-
-interface Problem {
-  readonly kind: 'agent' | 'bottle';
-  readonly name: string;
-  readonly message: string;
-}
-
-/** What is wrong with manifests, and with agents in their bottles. */
-function problemsOf({ agents, bottles, problems, plan }: LocalManifests): Problem[] {
-  const unfit = [...agents].flatMap(([name, agent]): Problem[] => {
-    const bottle = agent.bottle === undefined ? undefined : bottles.get(agent.bottle);
-    if (agent.bottle === undefined || bottle === undefined) {
-      return [];
-    }
-    try {
-      plan(agent, { name: agent.bottle, manifest: bottle });
-      return [];
-    } catch (error) {
-      if (error instanceof LaunchRefusedError) {
-        return [{ kind: 'agent', name, message: error.message }];
-      }
-      throw error;
-    }
-  });
-  return [
-    ...problems.map(({ kind, name, error }) => ({ kind, name, message: error.message })),
-    ...unfit,
-  ];
-}
-
-function count(things: number, noun: string): string {
-  return things === 1 ? `one ${noun}` : `${things} ${noun}s`;
 }

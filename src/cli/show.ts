@@ -55,6 +55,9 @@ export function formatIssueDetail(
     section('Models', issue.runs.filter(hasModel), (runs) =>
       formatTable(modelColumns(runs), runs, width),
     ),
+    section('Other hosts', hostLines(issue.runs), (lines) =>
+      formatTable(hostColumns(issue.runs), lines, width),
+    ),
     section('Timeline', issue.workflow.state === 'open' ? issue.workflow.timeline : [], (entries) =>
       entries.map(({ at, text }) => `${formatLocalTime(at)}  ${oneLine(text)}`).join('\n'),
     ),
@@ -196,6 +199,42 @@ function modelColumns(runs: readonly RunView[]): Column<RunView>[] {
     { header: 'COST', text: ({ usage }) => (usage === null ? '-' : formatCost(usage.costUsd)) },
     { header: 'BUDGET', text: ({ usage, budget }) => formatBudget(usage, budget.run) ?? '-' },
   ];
+}
+
+interface HostLine {
+  readonly run: RunView;
+  readonly host: string;
+  readonly what: string;
+}
+
+function hostLines(runs: readonly RunView[]): HostLine[] {
+  return runs.flatMap((run) => [
+    ...(run.egress?.allowed ?? []).map(({ host, connections, bytesOut, bytesIn }) => ({
+      run,
+      host,
+      what: `${countTimes(connections)}, ${bytesOut} bytes out, ${bytesIn} in`,
+    })),
+    ...(run.egress?.refused ?? []).map(({ host, count }) => ({
+      run,
+      host,
+      what: `refused ${countTimes(count)}`,
+    })),
+  ]);
+}
+
+function hostColumns(runs: readonly RunView[]): Column<HostLine>[] {
+  return [
+    ...numberColumns(runs).map(({ header, text }) => ({
+      header,
+      text: ({ run }: HostLine) => text(run),
+    })),
+    { header: 'HOST', text: ({ host }) => oneLine(host), shrink: { least: 12, keep: 'start' } },
+    { header: 'CONNECTIONS', text: ({ what }) => what },
+  ];
+}
+
+function countTimes(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 /** That the watchdog fired is told also where the run had ended otherwise before it was stopped. */

@@ -41,6 +41,8 @@ export interface Config {
   readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
+  /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
+  readonly botBottleCli: { readonly program: string; readonly path: string; readonly home: string };
   readonly logLevel: Settings['logLevel'];
   readonly temporal: TemporalConfig;
 }
@@ -73,6 +75,8 @@ export interface ClientConfig {
 export interface ManifestConfig {
   readonly dataDirectory: string;
   readonly routes: Readonly<Record<string, LlmRoute>>;
+  readonly dockerHost: Config['dockerHost'];
+  readonly botBottleCli: Config['botBottleCli'];
 }
 
 export interface ClientLoadOptions {
@@ -112,6 +116,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
+      'botBottleCli',
       'logLevel',
     ],
     sources,
@@ -146,6 +151,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     },
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
+    botBottleCli: botBottleCliOf(known.botBottleCli, environment),
     logLevel: known.logLevel,
     temporal: temporal as TemporalConfig,
   };
@@ -187,8 +193,22 @@ export function loadManifestConfig(
 ): ManifestConfig {
   const { sources, dataDirectory } = openSources(environment, {}, options.configFile);
   const routes = readLlmRoutes(sources);
+  const { botBottleCli } = readSettings(['botBottleCli'], sources);
   throwProblems(sources);
-  return { dataDirectory, routes: withoutKeys(routes) };
+  return {
+    dataDirectory,
+    routes: withoutKeys(routes),
+    dockerHost: environment['DOCKER_HOST'],
+    botBottleCli: botBottleCliOf(botBottleCli as string, environment),
+  };
+}
+
+function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
+  return {
+    program: pathOrName(program, environment),
+    path: environment['PATH'] ?? '',
+    home: homeOf(environment),
+  };
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */
@@ -204,7 +224,7 @@ function openSources(
   if (written === undefined) {
     throw new ConfigError(problems.join('\n'));
   }
-  const dataDirectory = resolve(written.replace(/^~(?=\/|$)/, homeOf(environment)));
+  const dataDirectory = resolve(expandHome(written, environment));
   const inDirectory = join(dataDirectory, 'orchestrator.toml');
   const file =
     configFile === undefined && existsSync(inDirectory)
@@ -219,6 +239,14 @@ function openSources(
   const sources: Sources = { ...before, file };
   findUnknownNames(sources);
   return { sources, dataDirectory };
+}
+
+function expandHome(path: string, environment: Environment): string {
+  return path.replace(/^~(?=\/|$)/, homeOf(environment));
+}
+
+function pathOrName(program: string, environment: Environment): string {
+  return program.includes('/') ? resolve(expandHome(program, environment)) : program;
 }
 
 function homeOf(environment: Environment): string {

@@ -207,6 +207,15 @@ export const settings = {
     form: 'an http(s) address below which there is /responses, such as https://llm.example.com/v1',
     schema: webAddress(),
   },
+  botBottleCli: {
+    variable: 'BOT_BOTTLE_CLI',
+    description: 'The bot-bottle CLI, for bottles whose backend is `bot-bottle`.',
+    form: 'a path, or the name of a program on the PATH; ~ is your home directory',
+    default: 'cli.py',
+    schema: z
+      .string()
+      .refine((text) => text !== '' && !text.includes('\0'), { error: 'is not a program' }),
+  },
   dataDirectory: {
     variable: 'ORCHESTRATOR_DATA_DIR',
     description: 'Where everything lies: the database, bottles, manifests, the API token.',

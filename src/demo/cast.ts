@@ -44,17 +44,19 @@ const models: Readonly<Record<AgentCliName, Model>> = {
 
 /**
  * Brings what the choice needs: the agent's program, its model, the Engine and the image.
+ * @param directory for what is thrown away afterwards
  * @param started whatever is started is put on it
  */
 export async function bringCast(
   { agent, backend }: CastChoice,
+  directory: string,
   report: Report,
   started: AsyncDisposableStack,
 ): Promise<Cast> {
   const bottle: Record<string, unknown> = { backend };
   const environment: Record<string, string> = {};
   if (backend === 'docker') {
-    const engine = started.use(await provideDockerEngine(report));
+    const engine = started.use(await provideDockerEngine(report, undefined, directory));
     bottle['image'] = await ensureDockerImage(engine.host, report);
     environment['DOCKER_HOST'] = engine.host;
   }
@@ -64,7 +66,7 @@ export async function bringCast(
     const write = (data: string): Promise<void> => writeManifests(data, agent, script, bottle);
     return { agent, model: undefined, environment, write };
   }
-  const { directory } = await ensureAgentCli(agent, report);
+  const tool = await ensureAgentCli(agent, report);
   const model = models[agent];
   const { key, url, told } = await findModel(model, started);
   const keyFile = `${model.route}-key`;
@@ -80,7 +82,7 @@ export async function bringCast(
         data,
         agent,
         { provider: agent, bottle: 'default', ...(url === undefined ? {} : { model: 'demo-1' }) },
-        { ...bottle, tools: [directory], llm: [model.route] },
+        { ...bottle, tools: [tool.directory], llm: [model.route] },
       );
     },
   };

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -76,8 +77,20 @@ function at(path: string): DemoDirectory {
 }
 
 async function remove(path: string): Promise<void> {
+  // Those of a Docker Engine that was killed with its demo.
+  for (const mount of mountsBelow(path)) spawnSync('umount', ['--lazy', mount]);
   // A server that has just been killed may still be writing.
   await rm(path, { recursive: true, force: true, maxRetries: 10 });
+}
+
+/** The innermost first. */
+function mountsBelow(path: string): string[] {
+  const mounts = existsSync('/proc/self/mounts') ? readFileSync('/proc/self/mounts', 'utf8') : '';
+  return mounts
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((mount) => mount.startsWith(`${path}/`))
+    .toReversed();
 }
 
 /** A process by its pid and the time at which it started, as numbers are used again; undefined when there is none. */

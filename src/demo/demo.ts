@@ -27,8 +27,8 @@ export interface DemoOptions {
   readonly program: string;
   readonly output: Output;
   connect(access: ApiAccess): ApiClient;
-  /** See `destroyAllBottles`. */
-  endBottles(dataDirectory: string): Promise<void>;
+  /** See `destroyAllBottles`. @param dockerHost where the Engine of Docker bottles is, if not at the usual place */
+  endBottles(dataDirectory: string, dockerHost?: string): Promise<void>;
 }
 
 /**
@@ -80,7 +80,8 @@ async function removeAfterwards(
 ): Promise<number> {
   for (const abandoned of await findAbandonedDirectories()) {
     narrator.text(`Removing what a demo left that was killed: ${abandoned.path}`);
-    await endBottles(abandoned.data);
+    // An Engine of its own has ended with it.
+    await endBottles(abandoned.data).catch(({ message }: Error) => narrator.text(message));
     await removeDemoDirectory(abandoned, { keepLogs: false });
   }
   const directory = await makeDemoDirectory();
@@ -120,7 +121,7 @@ async function perform(
     program: options.program,
     narrator,
     started,
-    endBottles: () => options.endBottles(directory.data),
+    endBottles: (dockerHost) => options.endBottles(directory.data, dockerHost),
     onUnexpectedEnd: (error) => ending.abort(error),
     signal: ending.signal,
   });

@@ -38,7 +38,7 @@ export interface StageOptions {
   /** Whatever is started is put on it, to be stopped in reverse order. */
   readonly started: AsyncDisposableStack;
   /** Ends all bottles, once the orchestrator has ended. */
-  readonly endBottles: () => Promise<void>;
+  readonly endBottles: (dockerHost: string | undefined) => Promise<void>;
   /** Told when a server ends that nobody stopped. */
   readonly onUnexpectedEnd: (error: Error) => void;
   readonly signal: AbortSignal;
@@ -69,7 +69,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const cast = await narrator.during(
     'looking for the agent',
     orAborted(
-      bringCast(options.choice, (line) => narrator.step(line), started),
+      bringCast(options.choice, directory.path, (line) => narrator.step(line), started),
       signal,
     ),
   );
@@ -110,7 +110,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   );
 
   await cast.write(directory.data);
-  started.defer(options.endBottles);
+  started.defer(() => options.endBottles(cast.environment['DOCKER_HOST']));
   const orchestrator = await narrator.during(
     'starting the orchestrator',
     begin(

@@ -5,6 +5,9 @@ import type { Comment, Issue } from './issue.ts';
  * comment cannot pass for one of the instructions around it.
  */
 
+/** How an agent reaches the code host: our command, or the tools of a sidecar that its sandbox brings along. */
+export type Door = 'command' | 'tools';
+
 /** The first prompt of a life: the agent's standing prompt, the issue, the overlay. */
 export function startPrompt(input: {
   readonly issue: Issue;
@@ -13,13 +16,16 @@ export function startPrompt(input: {
   readonly branch: string;
   /** Comments that came before there was a place. */
   readonly comments: readonly Comment[];
+  /** Absent: the command. */
+  readonly door?: Door;
 }): string {
   const { issue } = input;
+  const overlay = input.door === 'tools' ? toolsOverlay : startOverlay;
   return sections([
     input.standingPrompt,
     issueSection(issue),
     commentSection(input.comments, 'Comments since'),
-    startOverlay(issue.number, input.branch),
+    overlay(issue.number, input.branch),
   ]);
 }
 
@@ -51,10 +57,12 @@ export function resumePrompt(input: {
   readonly pullRequest: number | undefined;
   readonly branch: string;
   readonly comments: readonly Comment[];
+  /** Absent: the command. */
+  readonly door?: Door;
 }): string {
   return sections([
     input.comments.length === 0 ? 'Continue.' : commentSection(input.comments, 'New comments'),
-    resumeOverlay(input.issueNumber, input.pullRequest, input.branch),
+    resumeOverlay(input.issueNumber, input.pullRequest, input.branch, input.door),
   ]);
 }
 
@@ -101,18 +109,35 @@ function startOverlay(issueNumber: number, branch: string): string {
   ].join('\n\n');
 }
 
+/** Says nothing of how the tools are called: the sandbox that brings them says that. */
+function toolsOverlay(issueNumber: number, branch: string): string {
+  return [
+    '# How to work here',
+    `You work unattended, in a sandbox, on branch \`${branch}\`: make it where it is not there yet.`,
+    'You have no token. The forge sidecar of this sandbox is your door to the code host:',
+    [
+      '- `read_issue(number)`, `read_pr(number)`, `read_comments(number)` read anything in this repository.',
+      `- \`post_comment(number, body)\` and \`update_description(number, body)\` write to issue #${issueNumber} and its pull request only.`,
+      '- `signal_done(status, summary)` ends your run; the status is success, partial, failed or blocked.',
+    ].join('\n'),
+    `Commit your work, push your branch, see to it that it has a pull request that says "Closes #${issueNumber}", and **always end with \`signal_done\`**, also when you could not do what was asked: say then what is missing. Nobody answers while you run; comments on the pull request come to you in a later run.`,
+  ].join('\n\n');
+}
+
 function resumeOverlay(
   issueNumber: number,
   pullRequest: number | undefined,
   branch: string,
+  door: Door = 'command',
 ): string {
+  const done = door === 'tools' ? 'signal_done' : 'forge signal-done';
   const where =
     pullRequest === undefined
       ? `There is no pull request yet for issue #${issueNumber}.`
       : `Your pull request is #${pullRequest}, for issue #${issueNumber}.`;
   return [
     '# How to go on',
-    `${where} Your branch is \`${branch}\`, your working copy and home are as you left them. Answer with a comment where an answer is asked for, push further commits with \`git push origin HEAD\`, and **end with \`forge signal-done\`** as before.`,
+    `${where} Your branch is \`${branch}\`, your working copy and home are as you left them. Answer with a comment where an answer is asked for, push further commits with \`git push origin HEAD\`, and **end with \`${done}\`** as before.`,
   ].join('\n\n');
 }
 

@@ -1,5 +1,6 @@
 /** A run: one agent execution in a bottle, started or resumed with a prompt. */
 
+import type { EgressSummary } from './egress.ts';
 import type { Usage } from './usage.ts';
 
 /** Where an issue is. */
@@ -77,12 +78,26 @@ export interface RunEnd {
   readonly failed?: true;
   /** What the gateway metered; absent when the run has no model. */
   readonly usage?: Usage;
+  /** Where it went, through the proxy; absent when it asked for no other host. */
+  readonly egress?: EgressSummary;
   /** Turns of the conversation, where the agent's program counts them. */
   readonly turns?: number;
   /** The last thing that the agent said, cut to 4 KiB. */
   readonly message?: string;
   /** Outcome `parked`: epoch milliseconds at which the model's provider takes requests again. */
   readonly parkedUntil?: number;
+}
+
+/** No provider's limit lasts longer than a month. */
+const longestParkMs = 31 * 86_400_000;
+
+/**
+ * Whether an issue is parked until then: what is over needs no wait, and what claims to last longer than any limit does is
+ * a mistake.
+ * @param resetsAt epoch milliseconds, as a provider or an agent's program tells it
+ */
+export function isWaitedFor(resetsAt: number, now: number): boolean {
+  return resetsAt > now && resetsAt <= now + longestParkMs;
 }
 
 /** What a probe of a run finds on the host's disk. */

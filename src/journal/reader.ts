@@ -23,6 +23,8 @@ export interface Journal {
   readonly launchFailure: { readonly reason: string; readonly retryable: boolean } | undefined;
   /** Writes that began and whose answer is not there, by their number. */
   readonly unanswered: ReadonlyMap<number, StartedOperation>;
+  /** The highest number of a call; 0 when there is none. */
+  readonly lastSequence: number;
   readonly done: Done | undefined;
   /** Of the first `ended` entry. */
   readonly end: RunEnd | undefined;
@@ -50,6 +52,7 @@ export async function readJournal(path: string): Promise<Journal | undefined> {
     startedAt: undefined,
     launchFailure: undefined,
     unanswered: new Map(),
+    lastSequence: 0,
     done: undefined,
     end: undefined,
   };
@@ -135,9 +138,11 @@ function learn(known: KnownSoFar, entry: JournalEntry): void {
       break;
     case 'operation-started':
       known.unanswered.set(entry.operation.sequence, entry.operation);
+      known.lastSequence = Math.max(known.lastSequence, entry.operation.sequence);
       break;
     case 'operation':
       known.unanswered.delete(entry.operation.sequence);
+      known.lastSequence = Math.max(known.lastSequence, entry.operation.sequence);
       break;
     case 'done':
       known.done ??= entry.done;

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import { addUsage, noUsage, type Budget, type Usage } from '../domain/usage.ts';
+import type { EgressSummary } from '../domain/egress.ts';
 import { issueKey, toIssueRef } from './issues.ts';
 import type { Flag, Schema } from './schema.ts';
 import type { RunRecord, RunStore } from './store.ts';
@@ -73,6 +74,7 @@ export function runStore(db: Kysely<Schema>): RunStore {
           watchdog_fired: sql<Flag>`${end.outcome === 'watchdog' ? 1 : 0}`,
           turns: end.turns ?? null,
           message: end.message ?? null,
+          egress: end.egress === undefined ? null : JSON.stringify(end.egress),
           failed: sql<Flag>`${end.failed === true ? 1 : 0}`,
           parked_until: end.parkedUntil ?? null,
           // Who seals the journal of a dead supervisor knows no more than what was relayed.
@@ -212,6 +214,7 @@ const recordColumns = [
   'run_budget',
   'issue_budget',
   'manifest_digest',
+  'egress',
 ] as const satisfies readonly (keyof Schema['runs'])[];
 
 function toRecord(
@@ -248,6 +251,7 @@ function toRecord(
     runBudget: JSON.parse(row.run_budget) as Budget,
     issueBudget: JSON.parse(row.issue_budget) as Budget,
     manifestDigest: row.manifest_digest ?? undefined,
+    egress: row.egress === null ? undefined : (JSON.parse(row.egress) as EgressSummary),
   };
 }
 

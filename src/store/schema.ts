@@ -130,6 +130,7 @@ interface RunsTable extends IssueKey {
   readonly run_budget: string;
   readonly issue_budget: string;
   readonly manifest_digest: string | null;
+  readonly egress: string | null;
 }
 
 interface OperationsTable {

@@ -1,3 +1,4 @@
+import type { EgressSummary } from '../domain/egress.ts';
 import type { CommentVerdict } from '../domain/comment-verdict.ts';
 import type { ProviderName } from '../domain/agent.ts';
 import type { BackendName } from '../domain/bottle.ts';
@@ -263,6 +264,8 @@ export interface RunRecord extends Omit<NewRun, 'prompt'> {
   /** The agent's program reported that it failed. */
   readonly failed: boolean;
   readonly parkedUntil: number | undefined;
+  /** Undefined when it asked for no other host. */
+  readonly egress: EgressSummary | undefined;
 }
 
 /** The op log as relayed from the journals. */

@@ -11,6 +11,7 @@ export type DoorHandler = (request: IncomingMessage, response: ServerResponse) =
 
 /** Serves what is addressed to other hosts. */
 export interface DoorProxy {
+  /** @param socket whose errors are listened for */
   connect(request: IncomingMessage, socket: Socket, head: Buffer): void;
   handle(request: IncomingMessage, response: ServerResponse): void;
 }
@@ -54,9 +55,12 @@ export async function openDoor(socketPath: string): Promise<Door> {
   });
   // A clone of a large repository may take longer than Node gives a request by default.
   server.requestTimeout = 0;
-  server.on('connect', (incoming: IncomingMessage, socket: Socket, head: Buffer) =>
-    proxy === undefined ? socket.destroy() : proxy.connect(incoming, socket, head),
-  );
+  server.on('connect', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    // Node hands the bare socket over: an error that nobody listens for would end this process.
+    socket.on('error', () => socket.destroy());
+    if (proxy === undefined) socket.destroy();
+    else proxy.connect(incoming, socket, head);
+  });
   server.listen(socketPath);
   await once(server, 'listening');
   // Whoever reaches the directory may connect: it is mounted into this one bottle and closed to everybody else.

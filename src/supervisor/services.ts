@@ -3,7 +3,7 @@ import { mirrorPath } from '../bottles/directory.ts';
 import type { ForgeCredentials, LaunchRequest, LlmAccess } from '../bottles/host.ts';
 import type { LaunchFile } from '../bottles/launch-file.ts';
 import { systemEnvironment } from '../bottles/system.ts';
-import type { Done } from '../domain/run.ts';
+import type { Done, RunEnd } from '../domain/run.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { DoorHandler, DoorProxy } from './door.ts';
@@ -23,8 +23,8 @@ export interface Services {
   readonly proxy: DoorProxy;
   /** Replaces what they reach the outside with. Until the first call nothing outside is reached. */
   setCredentials(credentials: ForgeCredentials): void;
-  /** Waits for models' answers that are under way. @returns what the run has used; undefined when it may use no model */
-  close(): Promise<Usage | undefined>;
+  /** Waits for models' answers that are under way. @returns what the run has used, for the record of its end */
+  close(): Promise<Pick<RunEnd, 'usage' | 'egress'>>;
 }
 
 export interface ServicesOptions {
@@ -79,15 +79,22 @@ export async function createServices(options: ServicesOptions): Promise<Services
   if (gateway !== undefined) {
     routes.set(llmPath, (incoming, response) => void gateway.handle(incoming, response));
   }
+  const proxy = lazyEgressProxy({ allow: request.egress ?? [], onCall });
   return {
     routes,
-    proxy: lazyEgressProxy({ allow: request.egress ?? [], onCall }),
+    proxy,
     setCredentials(credentials) {
       sidecar.setForge(options.createForge(request, credentials));
       gate.setCredentials(credentials);
       gateway?.setKeys(credentials.modelKeys ?? {});
     },
-    close: async () => await gateway?.close(meterMs),
+    async close() {
+      const [usage, egress] = await Promise.all([gateway?.close(meterMs), proxy.summary()]);
+      return {
+        ...(usage === undefined ? {} : { usage }),
+        ...(egress === undefined ? {} : { egress }),
+      };
+    },
   };
 }
 

@@ -5,7 +5,12 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BottleBackend, RunningSandbox, SandboxExit } from '../bottles/backend.ts';
+import type {
+  BottleBackend,
+  RunningSandbox,
+  SandboxExit,
+  SidecarRelay,
+} from '../bottles/backend.ts';
 import { ControlServer } from '../bottles/control-server.ts';
 import {
   type BottlePaths,
@@ -18,7 +23,7 @@ import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
 import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
-import type { Done, RunEnd } from '../domain/run.ts';
+import { type Done, isWaitedFor, type RunEnd } from '../domain/run.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
@@ -28,6 +33,7 @@ import type { AgentFacts } from '../agents/output-reader.ts';
 import { cloneOrder } from './agent-environment.ts';
 import { AgentOutput } from './agent-output.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
+import { createCallRecord } from './call-record.ts';
 import { Checkin } from './checkin.ts';
 import { openCloneDoor } from './clone-door.ts';
 import { type Door, openDoor } from './door.ts';
@@ -46,6 +52,8 @@ const callBytes = 160 * 1024;
 const garbagePerByte = 8;
 /** Of what the agent said last. */
 const longestMessage = 4 * 1024;
+/** It may be the agent's own words, and goes into histories that do not take everything. */
+const longestReason = 1_000;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
 /** What shells, and both launchers, mean by 127. */
@@ -101,11 +109,11 @@ class Supervisor {
   readonly #go = Promise.withResolvers<LaunchRequest>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
-  #isGoing = false;
+  /** Undefined until somebody says go. */
+  #request: LaunchRequest | undefined;
   #services: Services | undefined;
   #credentials: ForgeCredentials | undefined;
   #done: Done | undefined;
-  #deadlineMs = Infinity;
   /** Why the models answer no more, if they do not. */
   #shortage: EndCause | undefined;
   readonly #collect = createYoungCollector();
@@ -142,8 +150,8 @@ class Supervisor {
     using _vigil = keepVigil({
       timing,
       directory: this.#paths.root,
-      deadlineMs: () => this.#deadlineMs,
-      isAttached: () => control.hasAttached,
+      deadlineMs: () => this.#request?.deadlineMs ?? Infinity,
+      isAttached: () => control.isHeld,
       begunAt: () => this.#begunAt,
       onForsaken: () => this.#abandon('no orchestrator said go'),
       onOverdue: () =>
@@ -154,7 +162,9 @@ class Supervisor {
       onDiskFull: () =>
         this.#ending.request({ outcome: 'lost', reason: "the data directory's disk is full" }),
     });
-    this.#parts.terminated.addEventListener('abort', () => this.#onTerminated());
+    const { terminated } = this.#parts;
+    if (terminated.aborted) this.#onTerminated();
+    terminated.addEventListener('abort', () => this.#onTerminated());
 
     const failure = await this.#launch(sandbox, door);
     if (failure === undefined) await this.#untilEnd(sandbox);
@@ -171,6 +181,8 @@ class Supervisor {
       promptFile: this.#run.prompt,
       tools: this.#file.sandbox.tools ?? [],
       limits: this.#file.sandbox.limits,
+      request: this.#file.sandbox,
+      relay: this.#createRelay(),
     });
     for (const name of ['stdout', 'stderr'] as const) {
       sandbox[name].on('data', (chunk: Buffer) => {
@@ -180,6 +192,23 @@ class Supervisor {
       });
     }
     return sandbox;
+  }
+
+  #createRelay(): SidecarRelay {
+    return {
+      context: () => {
+        const credentials = this.#credentials;
+        if (credentials === undefined) throw new Error('the forge is not connected yet');
+        return { request: readRequestFile(this.#run.request), credentials };
+      },
+      record: createCallRecord({
+        operations: this.#operations,
+        onDone: (done) => this.#onDone(done),
+        onPullRequest: (number) => this.#onPullRequest(number),
+        onComment: (id) => this.#onComment(id),
+        onCall: () => this.#checkin.onCall(),
+      }),
+    };
   }
 
   #openControl(nonce: string): Promise<ControlServer> {
@@ -196,11 +225,9 @@ class Supervisor {
 
   /** What the run is about is known now. */
   async #onGo(): Promise<void> {
-    if (this.#isGoing) return;
-    this.#isGoing = true;
+    if (this.#request !== undefined) return;
     const request = readRequestFile(this.#run.request);
-    const journal = this.#journal;
-    this.#deadlineMs = request.deadlineMs;
+    this.#request = request;
     this.#output.expect(request.provider ?? 'script');
     const services = await createServices({
       file: this.#file,
@@ -209,16 +236,15 @@ class Supervisor {
       operations: this.#operations,
       isDone: () => this.#done !== undefined,
       onDone: (done) => this.#onDone(done),
-      onPullRequest: (number) =>
-        journal.append({ type: 'pull-request', at: Date.now(), number }, { durable: true }),
-      onComment: (id) => journal.append({ type: 'comment', at: Date.now(), id }),
+      onPullRequest: (number) => this.#onPullRequest(number),
+      onComment: (id) => this.#onComment(id),
       onCall: () => {
         this.#checkin.onCall();
         this.#collect(callBytes);
       },
       // Not durable, and none is missed when the disk is full: each has all that were before it.
       onUsage: (usage) =>
-        void journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
+        void this.#journal.append({ type: 'usage', at: Date.now(), usage }).catch(() => {}),
       onLimit: (limit) => this.#onLimit(limit),
       onBudget: (reason) => this.#onBudget(reason),
     });
@@ -305,11 +331,14 @@ class Supervisor {
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
     const facts = this.#output.close();
-    const [unwritten, usage] = await Promise.all([
+    const [unwritten, used] = await Promise.all([
       this.#operations.settle(settleMs),
       this.#services?.close(),
     ]);
-    await this.#journal.seal({ type: 'ended', end: this.#judge(first, usage, facts) }, unwritten);
+    await this.#journal.seal(
+      { type: 'ended', end: this.#judge(first, used ?? {}, facts) },
+      unwritten,
+    );
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
@@ -318,28 +347,43 @@ class Supervisor {
   }
 
   /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined, usage: Usage | undefined, facts: AgentFacts): RunEnd {
+  #judge(exit: SandboxExit | undefined, used: Used, facts: AgentFacts): RunEnd {
     const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
     const { turns, message, failure } = facts;
     return {
-      outcome: 'lost',
-      ...cause,
+      ...this.#outcome(cause),
       ...(exit?.code === undefined ? {} : { exitCode: exit.code }),
-      ...(this.#done === undefined ? {} : { outcome: 'done', done: this.#done }),
       ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
       endedAt: Date.now(),
       ...(failure === undefined ? {} : { failed: true }),
-      ...(usage === undefined ? {} : { usage: withCost(usage, facts.costUsd) }),
+      ...used,
+      ...(used.usage === undefined ? {} : { usage: this.#withCost(used.usage, facts.costUsd) }),
       ...(turns === undefined ? {} : { turns }),
       ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
     };
+  }
+
+  #outcome({ reason, ...cause }: EndCause = { outcome: 'lost' }): EndCause & Pick<RunEnd, 'done'> {
+    const told = reason === undefined ? {} : { reason: reason.slice(0, longestReason) };
+    const done = this.#done;
+    // What is done has nothing to go on with later.
+    return done === undefined ? { ...cause, ...told } : { outcome: 'done', done, ...told };
+  }
+
+  #onPullRequest(number: number): Promise<void> {
+    const entry = { type: 'pull-request', at: Date.now(), number } as const;
+    return this.#journal.append(entry, { durable: true });
+  }
+
+  #onComment(id: number): Promise<void> {
+    return this.#journal.append({ type: 'comment', at: Date.now(), id });
   }
 
   #judgeExit({ code, reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
     const why = reason ?? failure ?? (code === 127 ? programNotFound : undefined);
     const told = why === undefined ? {} : { reason: why };
     if (this.#shortage !== undefined) return { ...told, ...this.#shortage };
-    return limit?.resetsAt !== undefined && limit.resetsAt > Date.now()
+    return limit?.resetsAt !== undefined && isWaitedFor(limit.resetsAt, Date.now())
       ? { outcome: 'parked', ...told, parkedUntil: Math.round(limit.resetsAt) }
       : { outcome: 'exited', ...told };
   }
@@ -374,9 +418,17 @@ class Supervisor {
   #abandon(reason: string): void {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
+
+  /**
+   * Where no price is known, what the agent's program reckons itself. No budget is kept by that: whatever the agent prints may
+   * stand there.
+   */
+  #withCost(usage: Usage, costUsd: number | undefined): Usage {
+    const { runBudget, issueBudget } = this.#request?.llm ?? {};
+    const isBudgeted = runBudget?.usd !== undefined || issueBudget?.usd !== undefined;
+    const isTaken = usage.costUsd === undefined && !isBudgeted && costUsd !== undefined;
+    return isTaken && costUsd >= 0 ? { ...usage, costUsd } : usage;
+  }
 }
 
-/** Where no price is known, what the agent's program reckons itself. */
-function withCost(usage: Usage, costUsd: number | undefined): Usage {
-  return usage.costUsd !== undefined || costUsd === undefined ? usage : { ...usage, costUsd };
-}
+type Used = Awaited<ReturnType<Services['close']>>;

@@ -1,6 +1,12 @@
 import type { BackendName } from '../domain/bottle.ts';
 import type { IssueRef, Issue } from '../domain/issue.ts';
-import type { Outcome, Phase, RunEnd, StopReason } from '../domain/run.ts';
+import {
+  isWaitedFor,
+  type Outcome,
+  type Phase,
+  type RunEnd,
+  type StopReason,
+} from '../domain/run.ts';
 import { utcTime } from '../domain/utc-time.ts';
 import type { CommentEvent, IssueEvent, PullRequestEvent, SignalDone } from './messages.ts';
 
@@ -362,8 +368,6 @@ export function needsReport(state: IssueState): boolean {
 const timelineLimit = 200;
 /** Clocks differ: who asks in the very moment of the reset may be refused once more. */
 const resetSlackMs = 3_000;
-/** No provider's limit lasts longer than a month; what claims to is a mistake, and is not waited for. */
-const longestParkMs = 31 * 86_400_000;
 
 function nextIdleStep(state: IssueState, debounceMs: number): Step {
   if (state.destroy !== undefined || (state.held && !state.everRan)) {
@@ -604,7 +608,9 @@ function onEnded(
         doneStatus: end.done?.status,
         ...(end.failed === true ? { failed: true } : {}),
         // Who froze it by hand wants it frozen.
-        ...(state.stop === undefined && isToCome(end.parkedUntil, now)
+        ...(state.stop === undefined &&
+        end.parkedUntil !== undefined &&
+        isWaitedFor(end.parkedUntil, now)
           ? { parkedUntil: end.parkedUntil }
           : {}),
       },
@@ -622,10 +628,6 @@ function onFrozen(state: IssueState, now: number): IssueState {
     ? enter(state, 'frozen', now, 'frozen')
     : // A label that came back while it froze waits for the reset like everything else.
       enter({ ...state, resume: undefined }, 'parked', now, `parked until ${utcTime(reset, now)}`);
-}
-
-function isToCome(reset: number | undefined, now: number): reset is number {
-  return reset !== undefined && reset > now && reset <= now + longestParkMs;
 }
 
 /** Nothing runs, and no run waits for its place. */

@@ -10,6 +10,7 @@ import type {
 import { Places } from '../../src/activities/places.ts';
 import type { LaunchPlan } from '../../src/agents/catalogue.ts';
 import type { BottleHost, LaunchRequest } from '../../src/bottles/host.ts';
+import type { BackendName } from '../../src/domain/bottle.ts';
 import { ForgeUnavailableError } from '../../src/domain/errors.ts';
 import { noUsage } from '../../src/domain/usage.ts';
 import { MemoryForge } from '../../src/forges/memory/memory-forge.ts';
@@ -106,7 +107,7 @@ async function aBottle() {
         verdict: { counts: true },
       });
     },
-    launch(run: number): Promise<LaunchOutput> {
+    launch(run: number, backend: BackendName = 'local'): Promise<LaunchOutput> {
       const input: LaunchInput = {
         issue,
         workflowId: 'issue/forge/acme/widgets/1',
@@ -116,7 +117,7 @@ async function aBottle() {
           branch: 'bot-bottle/issue-1',
           agent: 'demo',
           bottle: 'default',
-          backend: 'local',
+          backend,
           hostId: 'host',
           title: 'Add a greeting',
           url: '',
@@ -234,5 +235,21 @@ describe('the record of a run', () => {
     await bottle.launch(1);
     expect(bottle.requests[0]?.prompt).toBe(prompt);
     expect((await bottle.store.runs.read(slug, 1))?.manifestDigest).toBe('mended');
+  });
+});
+
+describe('a bottle of the bot-bottle CLI', () => {
+  test('is asked for with the agent’s name, and prompted with the tools that it brings', async () => {
+    const bottle = await aBottle();
+    await bottle.launch(1, 'bot-bottle');
+    expect(bottle.requests[0]?.cli).toEqual({ agent: 'demo', bottles: [] });
+    expect(bottle.requests[0]?.prompt).toContain('`signal_done(status, summary)`');
+  });
+
+  test('alone is asked for so', async () => {
+    const bottle = await aBottle();
+    await bottle.launch(1, 'local');
+    expect(bottle.requests[0]?.cli).toBeUndefined();
+    expect(bottle.requests[0]?.prompt).toContain('`forge signal-done');
   });
 });

@@ -116,6 +116,44 @@ llm: [ollama, anthropic]`,
   });
 });
 
+describe('a bottle of the bot-bottle CLI', () => {
+  test('says which engine it has and what it is made of', async () => {
+    const { bottles, problems } = await load({
+      plain: 'backend: bot-bottle',
+      own: 'extends: plain\nengine: smolmachines\nbottles: [dev, claude]',
+    });
+    expect(problems).toEqual([]);
+    expect(bottles.get('plain')?.cli).toEqual({ bottles: [] });
+    expect(bottles.get('own')?.cli).toEqual({ bottles: ['dev', 'claude'], engine: 'smolmachines' });
+  });
+
+  test.each([
+    ['engine: podman', 'engine: must be the name of an engine'],
+    ['bottles: dev', 'bottles: must be a list of names'],
+  ])('cannot have %s', async (line, message) => {
+    const [problem] = await problems({ one: `backend: bot-bottle\n${line}` });
+    expect(problem).toContain(`bottles/one.md:3: ${message}`);
+  });
+
+  test.each(['egress: [example.com]', 'pids: 100', 'environment: { A: b }', 'llm: [anthropic]'])(
+    'has nothing that its CLI says: %s',
+    async (line) => {
+      const [key] = line.split(':');
+      const problem = `bottles of the backend bot-bottle have no ${key} here: the manifests of that CLI say it`;
+      expect(await problems({ one: `backend: bot-bottle\n${line}` })).toEqual([
+        `bottles/one.md:3: ${key}: ${problem}`,
+      ]);
+    },
+  );
+
+  test.each(['engine: docker', 'bottles: [dev]'])('alone has %s', async (line) => {
+    const [key] = line.split(':');
+    expect(await problems({ one: `backend: docker\n${line}` })).toEqual([
+      `bottles/one.md:3: ${key}: only bottles of the backend bot-bottle have ${key}`,
+    ]);
+  });
+});
+
 describe('a bottle that extends another', () => {
   test('has its keys, where it says nothing itself', async () => {
     const { bottles, problems } = await load({

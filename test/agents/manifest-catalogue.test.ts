@@ -126,6 +126,29 @@ budget:
     ]);
   });
 
+  test('plans a bottle of the bot-bottle CLI without what that CLI brings itself', async () => {
+    await write('bottles/theirs.md', '---\nbackend: bot-bottle\nengine: docker\n---\n');
+    await write('agents/modelled.md', '---\nprovider: claude\n---\nYou are careful.\n');
+    const plan = await open({}).plan('modelled', 'theirs', repository);
+    expect(plan).toMatchObject({
+      provider: 'script',
+      standingPrompt: 'You are careful.',
+      environment: {},
+      routes: {},
+      sandbox: { cli: { engine: 'docker', bottles: [] } },
+    });
+    expect(await open().sandboxOf('theirs')).toEqual(plan.sandbox);
+  });
+
+  test('refuses a budget that nobody could keep in a bottle of the bot-bottle CLI', async () => {
+    await write('bottles/theirs.md', '---\nbackend: bot-bottle\n---\n');
+    const limited = '---\nprovider: claude\nbudget: { run: { tokens: 5 } }\n---\n';
+    await write('agents/modelled.md', limited);
+    await expect(open({}).plan('modelled', 'theirs', repository)).rejects.toThrow(
+      /agents\/modelled\.md:\d+: budget\.run: cannot be kept/,
+    );
+  });
+
   test('takes the route whose protocol the program likes best, whatever the order of the bottle', async () => {
     await write('agents/writer.md', '---\nprovider: pi\n---\n');
     await write('bottles/net.md', '---\nllm: [anthropic, openai]\n---\n');

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { appendFile, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -116,6 +116,23 @@ describe('a run', () => {
     await fixture.run(second);
 
     expect(await fixture.output(second)).toBe('mine\nyours\nelsewhere\n');
+  });
+
+  test('finds its files whatever an earlier run has put in their place', async () => {
+    const files = { '.one/deep/a': 'a', '.two/deep/b': 'b', '.three': 'c', '.three-too': 'd' };
+    const first = fixture.request(
+      'echo file > ~/.one; ln -s /usr ~/.two; mkdir -p ~/.three/x; ln -s /usr/bin/env ~/.three-too',
+    );
+    await fixture.run(first);
+    const second = {
+      ...first,
+      run: 2,
+      files,
+      argv: ['sh', '-c', 'cd; cat .one/deep/a .two/deep/b .three .three-too'],
+    } as const;
+    await fixture.run(second);
+
+    expect(await fixture.output(second)).toBe('abcd');
   });
 
   test('leaves no process behind, however it was started', async () => {
@@ -610,6 +627,7 @@ describe('destroy', () => {
 describe('a spare supervisor', () => {
   async function withSpare(use: (host: BottleHost, supervisors: SupervisorProcesses) => unknown) {
     const log = join(fixture.dataDirectory, 'state', 'spare-supervisor.log');
+    await mkdir(dirname(log), { recursive: true });
     const supervisors = new SupervisorProcesses(fixture.runtimeDirectory, log);
     const host = fixture.anotherHost(supervisorTiming, fixture.backend, undefined, supervisors);
     supervisors.keepSpare();
@@ -654,6 +672,37 @@ describe('a spare supervisor', () => {
     });
   });
 
+  test('is one of several that are asked for at once: each has a log of its own', async () => {
+    await withSpare(async (_, supervisors) => {
+      const file = (name: string): string => join(fixture.directory, `spare-${name}`);
+      const children = await Promise.all(
+        ['a', 'b', 'c'].map((name) => {
+          supervisors.keepSpare();
+          return supervisors.start(file(name), file(`${name}.log`));
+        }),
+      );
+
+      expect(new Set(children.map(({ pid }) => pid)).size).toBe(3);
+      // There is no such file to start a run with, and each says so.
+      for (const name of ['a', 'b', 'c']) {
+        await until(`what ${name} says`, async () =>
+          (await readFile(file(`${name}.log`), 'utf8')).includes(`'${file(name)}'`),
+        );
+      }
+    });
+  });
+
+  test('whose log is gone is replaced', async () => {
+    await withSpare(async (host) => {
+      const first = await oneSpare();
+      await rm(join(fixture.dataDirectory, 'state', 'spare-supervisor.log'));
+      const request = fixture.request('echo began');
+      await host.launch(request, ordered(request), never);
+      await printed(request, 'began');
+      expect(isAlivePid(first)).toBe(false);
+    });
+  });
+
   test('that died keeps no run from being launched', async () => {
     await withSpare(async (host) => {
       process.kill(await oneSpare(), 'SIGKILL');
@@ -661,6 +710,49 @@ describe('a spare supervisor', () => {
       await host.launch(request, ordered(request), never);
       await printed(request, 'began');
     });
+  });
+});
+
+describe('a launch whose order is still to come', () => {
+  const hanging = new Promise<never>(() => {});
+
+  test.each(['stop', 'destroy'] as const)('ends at a %s, and leaves nothing', async (how) => {
+    const request = fixture.request('echo began');
+    const launched = fixture.host.launch(request, hanging, never);
+    await written(request, 'claimed');
+    if (how === 'stop') await fixture.host.stop(request, 'cancelled');
+    else await fixture.host.destroy(request.slug);
+
+    await launched.then(
+      ({ startedAt }) => expect(startedAt).toBeUndefined(),
+      (error: unknown) => expect(how, String(error)).toBe('destroy'),
+    );
+    expect(listSandboxProcesses(request.slug)).toEqual([]);
+  });
+
+  test('keeps its supervisor for as long as it takes', async () => {
+    const host = fixture.anotherHost({ ...supervisorTiming, awaitGo: 200 });
+    const request = fixture.request('echo began');
+    // A supervisor looks once a second.
+    const order = delay(2_500).then(() => ordered(request));
+    const launched = host.launch(request, order, never);
+    const first = await supervisorOf(request);
+    await launched;
+    await printed(request, 'began');
+    expect(await supervisorOf(request)).toBe(first);
+  });
+
+  test('ends when it is cut off, and the next one goes on with its supervisor', async () => {
+    const request = fixture.request('echo began');
+    const aborter = new AbortController();
+    const cutOff = fixture.host.launch(request, hanging, aborter.signal);
+    await written(request, 'claimed');
+    aborter.abort(new Error('cut off'));
+    await expect(cutOff).rejects.toThrow('cut off');
+    const supervisor = await supervisorOf(request);
+    await fixture.host.launch(request, ordered(request), never);
+    await printed(request, 'began');
+    expect(await supervisorOf(request)).toBe(supervisor);
   });
 });
 

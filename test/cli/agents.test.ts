@@ -67,7 +67,7 @@ describe('agents show', () => {
       /^bottle +small \(local where that works, else docker\)$/m,
       /^limits +memory 512m, pids 1024$/m,
       /^time +30m$/m,
-      /^budget +500 tokens a run$/m,
+      /^budget +500 tokens for each run$/m,
       /^egress +example\.com$/m,
       /^llm +openai \(openai-responses, https:\/\/api\.openai\.com\/v1\)$/m,
       /^environment +MODE=demo BOTTLE_PROMPT=\/run\/prompt\.md$/m,

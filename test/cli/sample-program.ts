@@ -1,14 +1,18 @@
 /** The program without the parts that `main` adds and no test needs: what the tests of the command line start. */
 import { agentsCommand } from '../../src/cli/agents.ts';
+import { doctorCommand } from '../../src/cli/doctor.ts';
+import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { openManifests } from '../../src/open-manifests.ts';
+
+const manifests: ManifestsHandler = (options) => openManifests(process.env, options);
 
 const program = buildProgram({
   version: '1.2.3',
   run: async (options) => {
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
-  further: [agentsCommand((options) => openManifests(process.env, options))],
+  further: [agentsCommand(manifests), doctorCommand(manifests)],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -61,6 +61,7 @@ describe('the configuration', () => {
         commentDebounceMs: 10_000,
       },
       maxBottles: 2,
+      botBottleCli: { program: 'cli.py', path: '', home },
       llm: { routes: {}, keys: {} },
       logLevel: 'info',
       temporal: {
@@ -68,6 +69,19 @@ describe('the configuration', () => {
         connectionOptions: expect.objectContaining({ address: 'localhost:7233' }),
       },
     });
+  });
+
+  test.each([
+    ['a name', 'bot-bottle', () => 'bot-bottle'],
+    ['a path', '/opt/bot-bottle/cli.py', () => '/opt/bot-bottle/cli.py'],
+    [
+      'a path below the home directory',
+      '~/bot-bottle/cli.py',
+      () => join(home, 'bot-bottle/cli.py'),
+    ],
+  ])('takes %s for the bot-bottle CLI', (_, written, program) => {
+    const config = loadConfig({ ...complete(), PATH: '/bin', BOT_BOTTLE_CLI: written });
+    expect(config.botBottleCli).toEqual({ program: program(), path: '/bin', home });
   });
 
   test('takes every setting from the environment', () => {

@@ -56,6 +56,29 @@ describe('the first prompt', () => {
     expect(prompt).toContain('bot-bottle/issue-12');
   });
 
+  test('names the tools of a sidecar that a sandbox brings along, and no command of ours', () => {
+    const start = startPrompt({
+      issue,
+      standingPrompt: '',
+      branch: 'bot-bottle/issue-12',
+      comments: [],
+      door: 'tools',
+    });
+    const resume = resumePrompt({
+      issueNumber: 12,
+      pullRequest: 13,
+      branch: 'bot-bottle/issue-12',
+      comments: [],
+      door: 'tools',
+    });
+    for (const tool of ['read_issue(', 'post_comment(', 'signal_done(']) {
+      expect(start).toContain(tool);
+    }
+    expect(start).toContain('bot-bottle/issue-12');
+    expect(resume).toContain('end with `signal_done`');
+    expect(start + resume).not.toMatch(/forge [a-z]+-[a-z]+/);
+  });
+
   test('names no forge and no token', () => {
     expect(prompt).not.toMatch(/gitea|github/i);
   });

@@ -54,6 +54,20 @@ export const runView = z
       .nullable()
       .meta({ description: "Turns of the conversation, where the agent's program counts them." }),
     message: z.string().nullable().meta({ description: 'The last thing that the agent said.' }),
+    egress: z
+      .object({
+        allowed: z.array(
+          z.object({
+            host: z.string(),
+            connections: z.int(),
+            bytesOut: z.int(),
+            bytesIn: z.int(),
+          }),
+        ),
+        refused: z.array(z.object({ host: z.string(), count: z.int() })),
+      })
+      .nullable()
+      .meta({ description: 'Other hosts that it reached or asked for; null when there was none.' }),
   })
   .meta({ id: 'Run' });
 
@@ -90,5 +104,9 @@ export function viewRun(record: RunRecord): RunView {
     budget: { run: viewBudget(record.runBudget), issue: viewBudget(record.issueBudget) },
     turns: record.turns ?? null,
     message: record.message ?? null,
+    egress:
+      record.egress === undefined
+        ? null
+        : { allowed: [...record.egress.allowed], refused: [...record.egress.refused] },
   };
 }

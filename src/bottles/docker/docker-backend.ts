@@ -24,6 +24,9 @@ export function createDockerBackend(dockerHost?: string): BottleBackend {
     name: 'docker',
     check: async () =>
       'socket' in address ? await checkEngine(address.socket) : { usable: false, ...address },
+    async checkImage(image) {
+      await resolveImage(await openEngine(socket()), image);
+    },
     prepare: (paths, image) => prepare(socket(), paths, image),
     spawn: spawnContainer,
     freeze: (paths) => freeze(socket(), paths),

@@ -6,6 +6,9 @@ import { PassThrough } from 'node:stream';
 import type { LauncherChannel, LauncherMessage } from '../launch-protocol.ts';
 import type { FromContainer, ToContainer } from './container-protocol.ts';
 
+/** A launcher has a few lines to say. */
+const mostSaid = 1024 * 1024;
+
 /** The supervisor's end of the connections that a container's launcher makes. */
 export class LauncherLink {
   readonly stdout = new PassThrough();
@@ -82,12 +85,25 @@ export class LauncherLink {
 
   #listenTo(socket: Socket): void {
     socket.on('close', () => this.#ended.resolve(undefined));
-    createInterface({ input: socket }).on('line', (line) => {
-      const message = JSON.parse(line) as FromContainer;
-      if (message.type === 'executed') this.#executed.resolve();
-      else if (message.type === 'exited') this.#ended.resolve(message.code);
-      else this.#onMessage(message);
+    let said = 0;
+    socket.on('data', (chunk: Buffer) => {
+      said += chunk.length;
+      if (said > mostSaid) socket.destroy();
     });
+    createInterface({ input: socket }).on('line', (line) => {
+      try {
+        this.#take(JSON.parse(line) as FromContainer);
+      } catch {
+        // The agent has the launcher's user: what a debugger makes the launcher say ends the run, and no more than that.
+        socket.destroy();
+      }
+    });
+  }
+
+  #take(message: FromContainer): void {
+    if (message.type === 'executed') this.#executed.resolve();
+    else if (message.type === 'exited') this.#ended.resolve(message.code);
+    else this.#onMessage(message);
   }
 
   async #send(message: ToContainer): Promise<void> {

@@ -25,6 +25,7 @@ export function createLocalBackend(): BottleBackend {
   return {
     name: 'local',
     check: checkSandboxes,
+    async checkImage() {},
     prepare: makeStateDirectories,
     spawn: spawnSandbox,
     async freeze(paths) {

@@ -22,6 +22,7 @@ const changes = [
   "run_budget text not null default '{}'",
   "issue_budget text not null default '{}'",
   'manifest_digest text',
+  'egress text',
 ].map((column) => sql`alter table runs add column ${sql.raw(column)}`);
 
 export const models: Migration = {

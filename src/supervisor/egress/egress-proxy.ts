@@ -1,10 +1,11 @@
 import { lookup as lookUpName, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http';
 import { connect as connectSocket, type LookupFunction, type Socket } from 'node:net';
+import type { EgressSummary } from '../../domain/egress.ts';
 import { createYoungCollector } from '../young-garbage.ts';
 import { type Destination, isAllowed, parseDestination } from './allow-list.ts';
 import { isPublicAddress } from './public-address.ts';
-import { type EgressSummary, EgressTally } from './tally.ts';
+import { EgressTally } from './tally.ts';
 
 export interface EgressProxyOptions {
   /** `name` or `*.name`, with an optional `:port`; without it 443 for tunnels and 80 for plain requests. */
@@ -23,7 +24,10 @@ export interface EgressProxyOptions {
 
 /** The bottle's HTTP proxy: the only way to other hosts. Names are resolved here, outside of the bottle. */
 export interface EgressProxy {
-  /** Serves a CONNECT. */
+  /**
+   * Serves a CONNECT.
+   * @param socket whose errors are listened for
+   */
   connect(request: IncomingMessage, socket: Socket, head: Buffer): void;
   /** Serves a request whose target is a whole `http://` address. */
   handle(request: IncomingMessage, response: ServerResponse): void;
@@ -114,8 +118,6 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
   return {
     connect(request, socket, head) {
       onCall();
-      // Node hands the bare socket over: an error that nobody listens for would end this process.
-      socket.on('error', () => socket.destroy());
       let destination: Destination;
       try {
         destination = admit(parseDestination(request.url ?? '', undefined), httpsPort);
@@ -183,14 +185,24 @@ export function createEgressProxy(options: EgressProxyOptions): EgressProxy {
       count(socket, host);
       socket.once('connect', () => clearTimeout(late));
     });
-    outgoing.on('close', () => clearTimeout(late));
+    outgoing.on('close', () => {
+      clearTimeout(late);
+      // As after an answer that switches to another protocol, which nobody asked for.
+      if (!response.headersSent)
+        endRequest(response, refusalOf(new Error('no answer'), destination));
+    });
     outgoing.on('error', (error) => {
       if (response.headersSent) response.destroy();
       else endRequest(response, refusalOf(error, destination));
     });
     outgoing.on('response', (answer) => {
-      const passed = Object.entries(answer.headers).filter(([name]) => !hopHeaders.has(name));
-      response.writeHead(answer.statusCode ?? 502, Object.fromEntries(passed));
+      const { statusCode: status = 0, headers } = answer;
+      if (status < 200) {
+        outgoing.destroy(new Error(`it answers with the status ${status}`));
+        return;
+      }
+      const passed = Object.entries(headers).filter(([name]) => !hopHeaders.has(name));
+      response.writeHead(status, Object.fromEntries(passed));
       answer.on('error', () => response.destroy());
       answer.pipe(response);
     });

@@ -5,7 +5,7 @@ import type { ForgeCredentials } from '../../bottles/host.ts';
 import type { Operation } from '../../domain/operation.ts';
 import { OperationBudgetError } from '../operation-log.ts';
 import type { OpenOperation, OperationLog } from '../operation-log.ts';
-import { describeArguments } from '../sidecar/call-arguments.ts';
+import { describeArguments } from '../../journal/call-arguments.ts';
 import { runHttpBackend } from './http-backend.ts';
 import type { BackendEnd } from './http-backend.ts';
 import { readPushRequest } from './push-commands.ts';

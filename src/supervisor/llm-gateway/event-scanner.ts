@@ -1,4 +1,7 @@
+import { parseAnswer } from './json-parts.ts';
+
 const newline = 0x0a;
+const field = Buffer.from('data:');
 const lineEnd = Buffer.of(newline);
 /** OpenAI's last event repeats the whole answer. */
 const maxLineBytes = 8 * 1024 * 1024;
@@ -76,14 +79,8 @@ export class EventScanner {
   }
 
   #read(line: Buffer): void {
-    const text = line.toString('utf8');
-    if (!text.startsWith('data:')) return;
-    let event: unknown;
-    try {
-      event = JSON.parse(text.slice('data:'.length));
-    } catch {
-      return;
-    }
-    this.#onEvent(event);
+    if (!line.subarray(0, field.length).equals(field)) return;
+    const event = parseAnswer(line.subarray(field.length));
+    if (event !== undefined) this.#onEvent(event);
   }
 }

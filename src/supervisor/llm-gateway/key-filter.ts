@@ -48,3 +48,11 @@ export class KeyFilter {
     return bytes.length;
   }
 }
+
+/** The same for an answer that is there as a whole. */
+export function withoutKey(bytes: Buffer, key: string | undefined): Buffer {
+  const filter = new KeyFilter(key);
+  const passed = filter.write(bytes);
+  const held = filter.end();
+  return held.length === 0 ? passed : Buffer.concat([passed, held]);
+}

@@ -7,7 +7,8 @@ import { createYoungCollector } from '../young-garbage.ts';
 import { type ReadAnswer, readWholeAnswer, StreamUsage } from './answer-usage.ts';
 import { type CallTarget, type Endpoint, findEndpoint, parseTarget } from './endpoints.ts';
 import { clientHeaders, upstreamHeaders } from './headers.ts';
-import { KeyFilter } from './key-filter.ts';
+import { parseAnswer } from './json-parts.ts';
+import { KeyFilter, withoutKey } from './key-filter.ts';
 import { Meter } from './meter.ts';
 import { findProviderLimit, isQuotaCode, type ProviderLimit } from './provider-limit.ts';
 import { redacted } from './redacted.ts';
@@ -86,9 +87,9 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { target, route, endpoint } = locate(request);
     using _slot = await slots.enter();
-    const body = request.method === 'GET' ? undefined : await readRequestBody(request);
+    const { model, body } =
+      request.method === 'GET' ? noBody : await takeBody(request, target.route, route);
     if (response.destroyed) return;
-    const model = body === undefined ? '' : checkBody(target.route, route, body);
     const key = keyOf(target.route, route);
     const call = { target, route, endpoint, model, key };
     if (endpoint.generates) checkBudget(call);
@@ -96,7 +97,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
       url: `${route.upstream}${target.path}${target.query}`,
       method: endpoint.method,
       headers: upstreamHeaders(request.headers, route.auth, key),
-      body: body === undefined ? undefined : encode(route, body),
+      body,
     });
     const { statusCode: status = 0, headers } = incoming;
     const type = headers['content-type'] ?? '';
@@ -191,7 +192,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   ): Promise<void> {
     const { headers } = incoming;
     const bytes = await readWhole(incoming, maxJsonBytes);
-    const body = bytes === undefined ? undefined : parseJson(bytes);
+    const body = bytes === undefined ? undefined : parseAnswer(bytes);
     if (call.endpoint.generates) {
       const cut = { usage: {}, isMetered: false, end: 'cut', errorCode: undefined } as const;
       const isWhole = isObject(body);
@@ -200,9 +201,9 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (bytes === undefined) {
       throw new Refusal(502, "the model server's answer broke off, or is too large");
     }
-    if (body === undefined) throw noModelServer('answered with something that is not JSON');
-    const filter = new KeyFilter(call.key);
-    const passed = Buffer.concat([filter.write(bytes), filter.end()]);
+    if (body === undefined)
+      throw noModelServer('answered with something that is not JSON, or with too much of it');
+    const passed = withoutKey(bytes, call.key);
     response.writeHead(200, {
       ...clientHeaders(headers, call.key),
       'content-length': passed.length,
@@ -218,7 +219,7 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   ): Promise<void> {
     const { statusCode: status = 0, headers } = incoming;
     const bytes = await readWhole(incoming, maxErrorBytes);
-    const body = bytes === undefined ? undefined : parseJson(bytes);
+    const body = bytes === undefined ? undefined : parseAnswer(bytes);
     if (status < 400) throw noModelServer(`answered with a redirection (${status})`);
     const limit = findProviderLimit({ status, headers, body }, Date.now());
     if (limit !== undefined) options.onLimit(limit);
@@ -235,8 +236,8 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     if (!isObject(body)) {
       throw new Refusal(status, `the model server answered ${status}`, { headers: passed });
     }
-    response.writeHead(status, passed);
-    response.end(JSON.stringify(redacted(body, key)));
+    const told = JSON.stringify(redacted(body, key));
+    response.writeHead(status, passed).end(told);
   }
 
   return {
@@ -253,7 +254,18 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
   };
 }
 
+const noBody = { model: '', body: undefined } as const;
 const noRetry = { 'x-should-retry': 'false' };
+
+/** Nothing of a body is kept but what goes on: parsed, a large one takes a multiple of its size. */
+async function takeBody(
+  request: IncomingMessage,
+  name: string,
+  route: LlmRoute,
+): Promise<{ readonly model: string; readonly body: Buffer }> {
+  const body = await readRequestBody(request);
+  return { model: checkBody(name, route, body), body: encode(route, body) };
+}
 
 /** @returns the model that is asked for */
 function checkBody(name: string, route: LlmRoute, body: JsonObject): string {
@@ -261,7 +273,7 @@ function checkBody(name: string, route: LlmRoute, body: JsonObject): string {
   if (remote !== undefined) {
     throw new Refusal(
       400,
-      `${remote} would make the provider act outside of this bottle. Switch it off in the agent's settings, or let the bottle's manifest allow remote tools for the model route ${name}.`,
+      `${remote} would make the provider act outside of this bottle. Switch it off in the agent's settings, or have the orchestrator's administrator set remote_tools for the model route ${name}.`,
       { headers: noRetry },
     );
   }
@@ -298,14 +310,6 @@ function noModelServer(what: string): Refusal {
     502,
     `the model server ${what}: the route's upstream is not a model server's base URL, or something is in between`,
   );
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

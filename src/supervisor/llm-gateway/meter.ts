@@ -60,7 +60,7 @@ export class Meter {
       return 'The model server does not report what it uses, so that no budget can be kept: use another one, or take the budget away.';
     }
     if (budgets.some(({ usd }) => usd !== undefined) && priceOf(route, model) === undefined) {
-      return `The price of the model ${model.slice(0, 100)} is not known, so that no budget in dollars can be kept: give its price in the bottle's manifest, use a model that has one there, or give the budget in tokens.`;
+      return `The price of the model ${model.slice(0, 100)} is not known, so that no budget in dollars can be kept: it takes a price in the orchestrator's settings, a model that has one there, or a budget in tokens.`;
     }
     return undefined;
   }

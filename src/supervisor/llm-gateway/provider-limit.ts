@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isWaitedFor } from '../../domain/run.ts';
 import { isObject } from './request-body.ts';
 
 /** A provider takes no more requests for now. */
@@ -11,8 +12,6 @@ export interface ProviderLimit {
 
 /** Longer waits are the orchestrator's: a client would give up, or keep a place on the host for nothing. */
 const longWaitMs = 60_000;
-/** Providers count by the month at the most: a time further away is a mistake. */
-const longestMs = 32 * 24 * 3_600_000;
 
 const quotaCodes: ReadonlySet<unknown> = new Set([
   'insufficient_quota',
@@ -43,7 +42,7 @@ export function findProviderLimit(
   if (!isQuota && answer.status !== 429 && answer.status !== 529) return undefined;
   const resetsAt = resetOf(answer.headers, error, now);
   const isLong =
-    resetsAt !== undefined && resetsAt - now > longWaitMs && resetsAt - now < longestMs;
+    resetsAt !== undefined && resetsAt - now > longWaitMs && isWaitedFor(resetsAt, now);
   if (isLong) {
     const at = new Date(resetsAt).toISOString();
     return { resetsAt, reason: `the model's provider takes no more requests until ${at}` };

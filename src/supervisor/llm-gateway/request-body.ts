@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { countParts } from './json-parts.ts';
 import { Refusal } from './refusal.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -41,16 +42,6 @@ export async function readRequestBody(request: IncomingMessage): Promise<JsonObj
   }
   if (!isObject(body)) throw new Refusal(400, "the request's body is not a JSON object");
   return body;
-}
-
-/** Counts what begins a value, also where it is part of a text. */
-function countParts(json: Buffer): number {
-  let parts = 0;
-  for (let at = 0; at < json.length; at++) {
-    const byte = json[at];
-    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) parts++;
-  }
-  return parts;
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -4,7 +4,7 @@ import type { Done } from '../../domain/run.ts';
 import type { Forge } from '../../forges/forge.ts';
 import { OperationBudgetError } from '../operation-log.ts';
 import type { OperationCall, OperationLog } from '../operation-log.ts';
-import { describeArguments } from './call-arguments.ts';
+import { describeArguments } from '../../journal/call-arguments.ts';
 import { AlreadyDoneError, reasonOf } from './call-error.ts';
 import { isMethod, isWrite, parseMethodCall } from './methods.ts';
 import type { MethodCall } from './methods.ts';

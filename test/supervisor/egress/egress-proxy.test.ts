@@ -65,9 +65,10 @@ describe('the egress proxy', () => {
       mayReach: () => true,
       ...options,
     });
-    door.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) =>
-      proxy.connect(request, socket, head),
-    );
+    door.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      socket.on('error', () => socket.destroy());
+      proxy.connect(request, socket, head);
+    });
     door.on('request', (request, response) => proxy.handle(request, response));
   }
 
@@ -255,6 +256,21 @@ describe('the egress proxy', () => {
     expect(seen).toMatchObject({ method: 'POST', url: '/a?b=1' });
     expect(seen?.headers).toMatchObject({ host: `ok.example:${port}`, 'x-mine': 'kept' });
     expect(Object.keys(seen?.headers ?? {}).filter((name) => name.startsWith('proxy'))).toEqual([]);
+  });
+
+  test.each([
+    'HTTP/1.1 099 Nonsense\r\n\r\n',
+    'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n',
+    'no HTTP at all\r\n\r\n',
+    '',
+  ])('says 502 when a host answers with %j', async (said) => {
+    echo.removeAllListeners('connection');
+    echo.on('connection', (socket) => socket.once('data', () => socket.end(said)));
+    open();
+    expect(await plain(`http://ok.example:${portOf(echo)}/`)).toMatchObject({
+      status: 502,
+      body: expect.stringContaining('bot-bottle: ok.example cannot be reached ('),
+    });
   });
 
   test.each(['http://other.example/', 'http://127.0.0.1/', 'https://ok.example/', 'ftp://x/'])(

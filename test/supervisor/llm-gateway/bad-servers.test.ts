@@ -91,6 +91,26 @@ describe('a model server that', () => {
     expect(stand.limits).toEqual([]);
   });
 
+  test.each([
+    ['an answer', 200, `{"content":[${'{},'.repeat(400_000)}{}]}`, 502, 'too much of it'],
+    [
+      'a deep answer',
+      200,
+      `{"content":${'['.repeat(400_000)}${']'.repeat(400_000)}}`,
+      502,
+      'too much',
+    ],
+    ['a deep error', 400, `{"error":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, 500, 'passed on'],
+  ])('sends %s that is made to take memory is refused', async (_, status, text, told, why) => {
+    await using stand = await Stand.open();
+    stand.model = (response) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+    };
+    const reply = await stand.ask(target, { body });
+    expect(reply.status).toBe(told);
+    expect(reply.body).toContain(why);
+  });
+
   test('closes a kept connection just then is asked once more', async () => {
     await using stand = await Stand.open();
     let sockets = 0;

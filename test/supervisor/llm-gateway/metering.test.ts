@@ -245,7 +245,7 @@ describe('a budget', () => {
     await using stand = await budgeted({ access: { runBudget: { usd: 1 } } });
     const reply = await stand.ask(target, { body: { model: 'other' } });
     expect(reply.status).toBe(400);
-    expect(reply.body).toContain("give its price in the bottle's manifest");
+    expect(reply.body).toContain("a price in the orchestrator's settings");
     expect(stand.budgets).toEqual([]);
     expect((await stand.ask(target, { body })).status).toBe(200);
   });

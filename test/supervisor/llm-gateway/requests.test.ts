@@ -286,6 +286,11 @@ describe('what would make the provider act outside of the bottle is refused by n
     ],
     [
       'responses',
+      { input: [{ type: 'tool_search_output', tools: [{ type: 'mcp' }] }] },
+      'input[0].tools[0] of type mcp',
+    ],
+    [
+      'responses',
       { input: [{ content: [{ type: 'input_image', image_url: 'https://x.example/i' }] }] },
       'input[0].content[0].image_url',
     ],
@@ -308,7 +313,7 @@ describe('what would make the provider act outside of the bottle is refused by n
     expect(reply.status).toBe(400);
     expect(reply.headers['x-should-retry']).toBe('false');
     expect(messageOf(reply)).toContain(named);
-    expect(messageOf(reply)).toContain('let the bottle');
+    expect(messageOf(reply)).toContain('set remote_tools');
     expect(stand.seen).toEqual([]);
 
     await using open = await Stand.open({ route: { remoteTools: true } });

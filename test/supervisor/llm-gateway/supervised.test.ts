@@ -102,6 +102,50 @@ describe('a run with a model', () => {
     expect(end.usage).toMatchObject({ requests: 1, outputTokens: 50, costUsd: 0.00142 });
   });
 
+  /** Prints what Claude Code prints, whoever does it. */
+  const say = (event: object): string => `cat <<'END'\n${JSON.stringify(event)}\nEND\n`;
+  const limited = (resetsAt: number): string =>
+    say({ type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt } });
+  const signalDone = `curl -sS http://127.0.0.1:3128/rpc -d '{"jsonrpc":"2.0","id":1,"method":"signal_done","params":{"status":"success","summary":"all well"}}'\n`;
+  const inOneHour = (): number => Math.round(Date.now() / 1000) + 3600;
+
+  test('is parked when its program says that the limit is reached, unless it was done', async () => {
+    const parked = { ...request(limited(inOneHour())), provider: 'claude' } as const;
+    expect(await run(parked)).toMatchObject({
+      outcome: 'parked',
+      parkedUntil: expect.closeTo(Date.now() + 3_600_000, -5),
+    });
+    const done = { ...request(signalDone + limited(inOneHour())), provider: 'claude' } as const;
+    const end = await run(done);
+    expect(end).toMatchObject({ outcome: 'done', done: { summary: 'all well' } });
+    expect(end).not.toHaveProperty('parkedUntil');
+  });
+
+  test('believes no program that a limit lasts for ever, and cuts what it says of its failure', async () => {
+    const failed = { type: 'result', is_error: true, result: 'no '.repeat(10_000) };
+    const asked = { ...request(limited(1e300) + say(failed)), provider: 'claude' } as const;
+    const end = await run(asked);
+    expect(end).toMatchObject({ outcome: 'exited', failed: true });
+    expect(end.reason?.length).toBe(1_000);
+    expect(end).not.toHaveProperty('parkedUntil');
+  });
+
+  test.each([
+    [0.5, {}, 0.5],
+    [-500, {}, undefined],
+    [0.5, { issueBudget: { usd: 1 } }, undefined],
+  ])(
+    'of unknown price is said to have cost %d by its program, with the budgets %j: %s counts',
+    async (costUSD, budgets, counted) => {
+      // It breaks off, so that the gateway does not know what it cost.
+      model = (response) => sendEvents(response, streams['anthropic-messages'].slice(0, 1));
+      const result = say({ type: 'result', model_usage_since_last_result: { m: { costUSD } } });
+      const end = await run({ ...request(`ask\n${result}`, budgets), provider: 'claude' });
+      expect(end.usage?.requests).toBe(1);
+      expect(end.usage?.costUsd).toBe(counted);
+    },
+  );
+
   test('never sees the key', async () => {
     model = (response) =>
       sendJson(response, 403, { error: { message: `the key ${key} is blocked` } });

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { OperationCall } from '../operation-log.ts';
+import type { Operation } from '../domain/operation.ts';
 
 const shortLength = 200;
 
 /** The arguments of a call as the op log keeps them: a digest of everything, and the beginning for people. */
 export function describeArguments(
   value: object,
-): Pick<OperationCall, 'argumentsDigest' | 'argumentsShort'> {
+): Pick<Operation, 'argumentsDigest' | 'argumentsShort'> {
   const canonical = canonicalJson(value);
   return {
     argumentsDigest: createHash('sha256').update(canonical).digest('hex'),

@@ -1,0 +1,35 @@
+import { LaunchRefusedError } from '../domain/errors.ts';
+import type { LocalManifests } from './local-manifests.ts';
+
+export interface Problem {
+  readonly kind: 'agent' | 'bottle';
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What is wrong with manifests, and with agents in their bottles. */
+export function problemsOf({ agents, bottles, problems, plan }: LocalManifests): Problem[] {
+  const unfit = [...agents].flatMap(([name, agent]): Problem[] => {
+    const bottle = agent.bottle === undefined ? undefined : bottles.get(agent.bottle);
+    if (agent.bottle === undefined || bottle === undefined) {
+      return [];
+    }
+    try {
+      plan(agent, { name: agent.bottle, manifest: bottle });
+      return [];
+    } catch (error) {
+      if (error instanceof LaunchRefusedError) {
+        return [{ kind: 'agent', name, message: error.message }];
+      }
+      throw error;
+    }
+  });
+  return [
+    ...problems.map(({ kind, name, error }) => ({ kind, name, message: error.message })),
+    ...unfit,
+  ];
+}
+
+export function count(things: number, noun: string): string {
+  return things === 1 ? `one ${noun}` : `${things} ${noun}s`;
+}
