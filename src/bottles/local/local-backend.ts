@@ -29,10 +29,10 @@ export function createLocalBackend(): BottleBackend {
     prepare: makeStateDirectories,
     spawn: spawnSandbox,
     async freeze(paths) {
-      await killSandboxProcesses(paths.slug);
+      await killSandboxProcesses(paths.slug, readManifest(paths)?.uid);
     },
     async destroy(paths) {
-      await killSandboxProcesses(paths.slug);
+      await killSandboxProcesses(paths.slug, readManifest(paths)?.uid);
       await removeCgroups(paths.slug);
     },
   };
@@ -68,7 +68,7 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
     },
     async kill() {
       child.kill('SIGKILL');
-      await killSandboxProcesses(slug);
+      await killSandboxProcesses(slug, uid);
     },
   };
 }
