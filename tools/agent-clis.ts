@@ -95,7 +95,8 @@ async function install(
     npm,
     // Where it would else go depends on what lies in the folders above.
     ['install', `--prefix=${folder}`, '--ignore-scripts', '--omit=dev', ...quietly, packageSpec],
-    { cwd: folder, env: environment.variables },
+    // The machine may trust a proxy that Node's own certificates do not know.
+    { cwd: folder, env: { ...environment.variables, NODE_USE_SYSTEM_CA: '1' } },
   );
   await access(join(folder, program), constants.X_OK).catch(() => {
     throw new Error(`${packageSpec} has no program for ${process.platform} on ${process.arch}`);
