@@ -20,11 +20,15 @@ export interface ReadAnswer {
   readonly errorCode: string | undefined;
 }
 
-/** Marks of the events of a stream that tell of usage. */
-const telling: Readonly<Record<LlmProtocol, RegExp>> = {
-  'anthropic-messages': /"message_(?:start|delta)"/,
-  'openai-responses': /"response\.(?:completed|incomplete|failed)"/,
-  'openai-completions': /"usage": ?\{/,
+/** The events of a stream that tell of usage: their marks, and words that they have. */
+const telling: Readonly<Record<LlmProtocol, { hints: readonly string[]; mark: RegExp }>> = {
+  'anthropic-messages': { hints: ['usage'], mark: /"message_(?:start|delta)"/ },
+  'openai-responses': {
+    // What has failed may have used nothing.
+    hints: ['usage', 'failed'],
+    mark: /"response\.(?:completed|incomplete|failed)"/,
+  },
+  'openai-completions': { hints: ['usage'], mark: /"usage": ?\{/ },
 };
 const lastEvent = /"message_stop"|^data: ?\[DONE\]/m;
 const errorEvent = /^event: ?error|^data:.*("type": ?"error"|"error": ?\{)/m;
@@ -40,7 +44,8 @@ export class StreamUsage {
 
   constructor(protocol: LlmProtocol) {
     this.#protocol = protocol;
-    this.#scanner = new EventScanner(telling[protocol], (event) => this.#take(event));
+    const { hints, mark } = telling[protocol];
+    this.#scanner = new EventScanner(hints, mark, (event) => this.#take(event));
   }
 
   write(chunk: Buffer): void {

@@ -12,14 +12,19 @@ const tailBytes = 256;
  * with a mark are parsed.
  */
 export class EventScanner {
+  readonly #hints: readonly Buffer[];
   readonly #mark: RegExp;
   readonly #onEvent: (event: unknown) => void;
   #begun: Buffer[] = [];
   #begunBytes = 0;
   #tail = '';
 
-  /** @param mark of ASCII, with quotation marks: inside of JSON's strings these are escaped, so that no text is taken for one */
-  constructor(mark: RegExp, onEvent: (event: unknown) => void) {
+  /**
+   * @param hints words of which every line with a mark has one
+   * @param mark of ASCII, with quotation marks: inside of JSON's strings these are escaped, so that no text is taken for one
+   */
+  constructor(hints: readonly string[], mark: RegExp, onEvent: (event: unknown) => void) {
+    this.#hints = hints.map((hint) => Buffer.from(hint));
     this.#mark = new RegExp(mark, 'g');
     this.#onEvent = onEvent;
   }
@@ -66,6 +71,8 @@ export class EventScanner {
 
   /** @param lines whole ones, the last newline included */
   #scan(lines: Buffer): void {
+    // Nearly always enough: in the bytes a short word is found without making a text of them.
+    if (!this.#hints.some((hint) => lines.includes(hint))) return;
     // One byte is one character; one expression over all is several times faster than to look for each mark in the bytes.
     const text = lines.toString('latin1');
     const mark = this.#mark;
