@@ -14,7 +14,8 @@ import {
   resumeArguments,
   startArguments,
 } from './cli-command.ts';
-import { killCliProcesses, signalProcess } from './cli-processes.ts';
+import { signalProcess } from '../processes.ts';
+import { killCliProcesses } from './cli-processes.ts';
 import { readCliState, writeCliState } from './cli-state.ts';
 import { commitBottle } from './commit.ts';
 import { stopBottle } from './engine.ts';

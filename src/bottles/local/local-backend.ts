@@ -17,7 +17,8 @@ import { makeStateDirectories } from '../state-directories.ts';
 import { systemEnvironment } from '../system.ts';
 import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
 import { enforceableLimits, makeCgroups, removeCgroups } from './cgroup.ts';
-import { killSandboxProcesses, listSandboxProcesses, signalProcess } from './sandbox-processes.ts';
+import { signalProcess } from '../processes.ts';
+import { killSandboxProcesses, listSandboxProcesses } from './sandbox-processes.ts';
 import { seccompProgram } from './seccomp.ts';
 
 /** Bottles as bubblewrap sandboxes on the host's own programs. Linux only. */

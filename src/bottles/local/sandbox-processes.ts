@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { statSync } from 'node:fs';
 import { inside } from '../directory.ts';
-import { isAlivePid } from '../liveness.ts';
+import { findProcesses, killUntilGone, readProcess } from '../processes.ts';
 
 /**
  * The processes inside a bottle, its first one included: those that see the bottle's working copy mounted at `/work`.
@@ -9,9 +8,7 @@ import { isAlivePid } from '../liveness.ts';
  */
 export function listSandboxProcesses(slug: string): number[] {
   const mark = `/bottles/${slug}/work ${inside.work} `;
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => pid > 0 && readProcess(pid, 'mountinfo').includes(mark) && isAlivePid(pid));
+  return findProcesses((pid) => readProcess(pid, 'mountinfo').includes(mark));
 }
 
 /**
@@ -19,15 +16,12 @@ export function listSandboxProcesses(slug: string): number[] {
  * child: one whose parent is killed before that waits for ever, outside of all mounts.
  */
 function listUnfinished(slug: string, uid: number | undefined): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      const command = pid > 0 ? readProcess(pid, 'cmdline') : '';
-      if (!command.startsWith('bwrap\0')) return false;
-      // Where a bottle has a user of its own, its mounts are staged and do not name it.
-      const isOurs = command.includes(`/bottles/${slug}/work\0`) || isOfUser(pid, uid);
-      return isOurs && isAlivePid(pid);
-    });
+  return findProcesses((pid) => {
+    const command = readProcess(pid, 'cmdline');
+    if (!command.startsWith('bwrap\0')) return false;
+    // Where a bottle has a user of its own, its mounts are staged and do not name it.
+    return command.includes(`/bottles/${slug}/work\0`) || isOfUser(pid, uid);
+  });
 }
 
 /**
@@ -35,41 +29,10 @@ function listUnfinished(slug: string, uid: number | undefined): number[] {
  * @param uid the bottle's own user, if it has one
  * @throws Error when some do not go, e.g. while a file system hangs
  */
-export async function killSandboxProcesses(
-  slug: string,
-  uid: number | undefined,
-  timeoutMs = 10_000,
-): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  for (;;) {
-    const pids = [...listSandboxProcesses(slug), ...listUnfinished(slug, uid)];
-    if (pids.length === 0) return;
-    if (Date.now() > end) {
-      throw new Error(`processes ${pids.join(', ')} of bottle ${slug} do not end`);
-    }
-    for (const pid of pids) signalProcess(pid, 'SIGKILL');
-    await delay(5);
-  }
-}
-
-/** Signals a process that may be gone already. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+export async function killSandboxProcesses(slug: string, uid: number | undefined): Promise<void> {
+  await killUntilGone(slug, () => [...listSandboxProcesses(slug), ...listUnfinished(slug, uid)]);
 }
 
 function isOfUser(pid: number, uid: number | undefined): boolean {
   return uid !== undefined && statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === uid;
-}
-
-/** Empty when the process has ended. */
-function readProcess(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
 }
