@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
@@ -23,7 +22,7 @@ import { defaultBackend, findBackends, usableBackends } from './bottles/registry
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
-import { SupervisorProcesses } from './bottles/supervisor-process.ts';
+import { Spares } from './bottles/spares.ts';
 import type { Built } from './built.ts';
 import type { Config } from './config/load.ts';
 import { formatIssue, type IssueRef } from './domain/issue.ts';
@@ -83,18 +82,21 @@ export async function startOrchestrator(
   tellBackends(found, logger);
   const hostId = await readHostId(dataDirectory);
   const runtimeDirectory = await installRuntime(dataDirectory, built.runtimeDirectory);
-  const supervisors = new SupervisorProcesses(
+  const socketBase = makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory);
+  const spares = new Spares({
+    dataDirectory,
+    socketBase,
     runtimeDirectory,
-    join(dataDirectory, 'state', 'spare-supervisor.log'),
-  );
-  started.use(supervisors);
-  supervisors.keepSpare();
+    backend: backends.get('local'),
+  });
+  started.use(spares);
+  spares.keep();
   const host = createSupervisedHost({
     dataDirectory,
     hostId,
-    socketBase: makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory),
+    socketBase,
     runtimeDirectory,
-    supervisors,
+    spares,
     backends,
   });
   const places = new Places(host, config.maxBottles);
