@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
@@ -46,8 +47,12 @@ async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
   return { app, deliveries, log: () => logged, wakes: () => wakes };
 }
 
-function post(app: FastifyInstance, { headers, rawBody }: Omit<RecordedDelivery, 'name'>) {
-  return app.inject({ method: 'POST', url: '/webhooks/gitea', headers, payload: rawBody });
+async function post(app: FastifyInstance, { headers, rawBody }: Omit<RecordedDelivery, 'name'>) {
+  const url = '/webhooks/gitea';
+  const answer = await app.inject({ method: 'POST', url, headers, payload: rawBody });
+  // Log and inbox hear of it after the answer.
+  await setImmediate();
+  return answer;
 }
 
 const opened = recordedDelivery('01');

@@ -99,17 +99,25 @@ async function receive(
       throw new ProblemError(503, 'The delivery could not be stored. Deliver it again later.');
     });
 
+  const said = { ...named, event, sequence };
   if (known) {
-    log.info({ ...named, event, sequence }, 'webhook known');
+    afterwards(() => log.info(said, 'webhook known'));
     return { state: 'known', sequence };
   }
   if (ignoredReason !== undefined) {
-    log.info({ ...named, event, sequence, reason: ignoredReason }, 'webhook ignored');
+    afterwards(() => log.info({ ...said, reason: ignoredReason }, 'webhook ignored'));
     return { state: 'ignored', sequence, reason: ignoredReason };
   }
-  log.info({ ...named, event, sequence, issue: queue }, 'webhook accepted');
-  options.onAccepted();
+  afterwards(() => {
+    log.info({ ...said, issue: queue }, 'webhook accepted');
+    options.onAccepted();
+  });
   return { state: 'accepted', sequence };
+}
+
+/** When the answer has been written: a forge waits for nothing but the row. */
+function afterwards(task: () => void): void {
+  setImmediate(task);
 }
 
 function parse(
