@@ -3,7 +3,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { answerUnknownPaths, answerWithProblems } from '../../src/api/plugins/problems.ts';
+import { answerWithProblems } from '../../src/api/plugins/problems.ts';
 import { webhookRoutes, type WebhookOptions } from '../../src/api/routes/webhooks.ts';
 import { giteaWebhooks } from '../../src/forges/gitea/parse-webhook.ts';
 import type { DeliveryStore } from '../../src/store/store.ts';
@@ -35,7 +35,6 @@ async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
   });
   const app = fastify({ logger: { stream } });
   answerWithProblems(app);
-  answerUnknownPaths(app);
   await app.register(webhookRoutes, {
     parser: giteaWebhooks,
     secret: recordedSecret,

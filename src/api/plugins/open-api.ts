@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
@@ -38,22 +39,38 @@ type OpenApiDocument = ReturnType<SwaggerTransformObject>;
 
 /**
  * Without what only the generator sees: each named schema a second time, as what a route takes (we name what routes
- * answer, and the two are alike), the expression behind `date-time`, and the bounds of JavaScript's integers.
+ * answer, and the two are alike), the expression behind `date-time`, the bounds of JavaScript's integers. And with what
+ * it does not say: what a status means, and that a body which may be null may be left out.
  */
 function readable(document: OpenApiDocument): OpenApiDocument {
   const text = JSON.stringify(document).replaceAll(/"(#\/components\/schemas\/\w+)Input"/g, '"$1"');
   return JSON.parse(text, (key: string, value: unknown) => {
-    if (key === 'schemas') {
-      return Object.fromEntries(
-        Object.entries(value as object).filter(([name]) => !name.endsWith('Input')),
-      );
-    }
     if (Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER) {
       return undefined;
     }
-    if (value !== null && typeof value === 'object' && 'format' in value && 'pattern' in value) {
+    if (value === null || typeof value !== 'object') {
+      return value;
+    }
+    if (key === 'schemas') {
+      return Object.fromEntries(Object.entries(value).filter(([name]) => !name.endsWith('Input')));
+    }
+    if (key === 'responses') {
+      for (const [status, response] of Object.entries(value as Record<string, Described>)) {
+        if (response.description === 'Default Response') {
+          response.description = STATUS_CODES[status] ?? 'Answer';
+        }
+      }
+    }
+    if (key === 'requestBody') {
+      return { ...value, required: !JSON.stringify(value).includes('{"type":"null"}') };
+    }
+    if ('format' in value && 'pattern' in value) {
       delete value.pattern;
     }
     return value;
   }) as OpenApiDocument;
+}
+
+interface Described {
+  description: string;
 }

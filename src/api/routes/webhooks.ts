@@ -62,7 +62,9 @@ export const webhookRoutes: FastifyPluginAsync<WebhookOptions> = async (app, opt
     { schema: { hide: true }, logLevel: 'warn' },
     async (request, reply) => reply.code(202).send(await receive(app.log, request, options)),
   );
-  app.all('/webhooks/*', { schema: { hide: true }, onRequest: refuseElsewhere }, refuseElsewhere);
+  for (const path of ['/webhooks', '/webhooks/*']) {
+    app.all(path, { schema: { hide: true }, onRequest: refuseElsewhere }, refuseElsewhere);
+  }
 };
 
 /** Its answer is what the forge shows for a delivery that was sent to a wrong path. */
