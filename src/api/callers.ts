@@ -4,11 +4,14 @@ import type { ApiTokenStore } from '../store/store.ts';
 
 /** Who sent a request, by its token. */
 export interface Caller {
-  /** The token's name; `api` for the one in the data directory. */
+  /** The token's name. */
   readonly name: string;
   /** `admin` makes and revokes tokens, and is the token in the data directory alone. */
   readonly scope: TokenScope | 'admin';
 }
+
+/** What the token in the data directory is called. */
+export const adminName = 'api';
 
 /** Recognisable for what looks for secrets in files, and long enough that no guess finds one. */
 const prefix = 'bbo_';
@@ -38,7 +41,7 @@ export function createCallers(
   return async (token) => {
     const digest = digestOf(token);
     if (timingSafeEqual(Buffer.from(digest), admin)) {
-      return { name: 'api', scope: 'admin' };
+      return { name: adminName, scope: 'admin' };
     }
     const record = pattern.test(token) ? await tokens.byDigest(digest) : undefined;
     const now = Date.now();

@@ -3,12 +3,11 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { BottleHost } from '../bottles/host.ts';
 import type { Store } from '../store/store.ts';
+import { createCallers } from './callers.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { IssueCommands } from './issue-commands.ts';
-import { createCallers } from './callers.ts';
-import { admitCallers } from './plugins/callers.ts';
+import { admitCallers } from './plugins/admit-callers.ts';
 import { serveDocs } from './plugins/docs.ts';
-import { refuseStrangers, type ServerNames } from './plugins/known-hosts.ts';
 import { describeAsOpenApi } from './plugins/open-api.ts';
 import {
   answerBadPath,
@@ -16,6 +15,7 @@ import {
   answerUnknownPaths,
   answerWithProblems,
 } from './plugins/problems.ts';
+import { refuseStrangers, type ServerNames } from './plugins/refuse-strangers.ts';
 import { addSecurityHeaders } from './plugins/security-headers.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
@@ -73,8 +73,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
   await describeAsOpenApi(server, parts.version);
   await server.register(async (guarded) => {
-    refuseStrangers(guarded, parts.names);
     await addSecurityHeaders(guarded);
+    refuseStrangers(guarded, parts.names);
     answerUnknownPaths(guarded);
     await guarded.register(healthRoutes, parts);
     await serveDocs(guarded);

@@ -58,6 +58,16 @@ describe('a token that is made', () => {
     expect(sample.temporal.sent.at(-1)?.command).toMatchObject({ by: 'ci' });
   });
 
+  test('is named in the log with what it asked for', async () => {
+    const token = await create({ name: 'ci' });
+    sample.log.length = 0;
+    await ask('GET', '/issues', token);
+    const completed = sample.log
+      .map((line) => JSON.parse(line) as { msg: string; caller?: string })
+      .find(({ msg }) => msg === 'request completed');
+    expect(completed?.caller).toBe('ci');
+  });
+
   test('only reads when that is its scope', async () => {
     await addIssue(sample.store, 3);
     const token = await create({ name: 'wall', scope: 'read' });
@@ -127,6 +137,7 @@ describe('refused is', () => {
     [{}],
     [{ name: '' }],
     [{ name: 'two words' }],
+    [{ name: 'API' }],
     [{ name: '../x' }],
     [{ name: 'x'.repeat(65) }],
     [{ name: 'x', scope: 'admin' }],

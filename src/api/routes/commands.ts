@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { adminName } from '../callers.ts';
 import { findIssue, issueParams, resolveIssue } from '../find-issue.ts';
 import type { IssueCommand } from '../issue-commands.ts';
 import { ProblemError, problems } from '../problem.ts';
@@ -82,7 +83,7 @@ export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
   );
 
   function callerName({ caller }: FastifyRequest): string {
-    return caller?.name ?? 'api';
+    return caller?.name ?? adminName;
   }
 
   async function send(

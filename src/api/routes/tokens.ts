@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { tokenScopes } from '../../domain/api-token.ts';
-import { digestOf, newToken } from '../callers.ts';
+import { adminName, digestOf, newToken } from '../callers.ts';
 import { ProblemError, problems } from '../problem.ts';
 import type { ServerParts } from '../server.ts';
 import { createdTokenView, tokenView, viewToken } from '../views/token.ts';
@@ -10,6 +10,9 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,63}$/, {
     error: 'must be 1 to 64 letters, digits, dots, dashes, underscores',
+  })
+  .refine((text) => text.toLowerCase() !== adminName, {
+    error: 'is what the token in the data directory is called',
   })
   .meta({ description: 'What it is for, or who has it. Letter case does not tell two apart.' });
 
@@ -80,7 +83,7 @@ export const tokenRoutes: FastifyPluginAsyncZod<ServerParts> = async (server, { 
           `There is a token ${body.name} already. Revoke it first, or take another name.`,
         );
       }
-      log.info({ token: body.name, scope: body.scope }, 'token made');
+      log.info({ tokenName: body.name, scope: body.scope }, 'token made');
       return reply.code(201).send({ ...viewToken({ ...record, lastUsedAt: undefined }), token });
     },
   );
@@ -100,7 +103,7 @@ export const tokenRoutes: FastifyPluginAsyncZod<ServerParts> = async (server, { 
       if (!(await store.apiTokens.remove(params.name))) {
         throw new ProblemError(404, `There is no token ${params.name}.`);
       }
-      log.info({ token: params.name }, 'token revoked');
+      log.info({ tokenName: params.name }, 'token revoked');
       return reply.code(204).send(null);
     },
   );

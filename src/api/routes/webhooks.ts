@@ -9,7 +9,7 @@ import {
   type WebhookParser,
 } from '../../forges/webhook.ts';
 import type { DeliveryStore, NewDelivery } from '../../store/store.ts';
-import { refuseStrangers, type ServerNames } from '../plugins/known-hosts.ts';
+import { refuseStrangers, type ServerNames } from '../plugins/refuse-strangers.ts';
 import { ProblemError } from '../problem.ts';
 
 export interface WebhookOptions {

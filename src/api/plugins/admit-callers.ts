@@ -25,9 +25,14 @@ export async function admitCallers(
   findCaller: (token: string) => Promise<Caller | undefined>,
 ): Promise<void> {
   part.decorateRequest('caller', null);
-  part.addHook('onRequest', async (request) => {
+  part.addHook('onRequest', async (request, reply) => {
     const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
     request.caller = (token === undefined ? undefined : await findCaller(token)) ?? null;
+    if (request.caller !== null) {
+      // From here on each line about the request says whose it is, the one at its end too.
+      request.log = request.log.child({ caller: request.caller.name });
+      reply.log = request.log;
+    }
   });
 
   await part.register(rateLimit, {

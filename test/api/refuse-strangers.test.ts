@@ -63,6 +63,7 @@ describe('the host that a request names', () => {
       headers: { host: 'evil.example' },
     });
     expect(answer.headers['content-type']).toBe('application/problem+json');
+    expect(answer.headers['x-content-type-options']).toBe('nosniff');
     expect(answer.json().detail).toMatch(/evil\.example.*ORCHESTRATOR_ALLOWED_HOSTS/);
   });
 
