@@ -8,6 +8,7 @@ import { retryCommand } from './retry.ts';
 import { runCommand, type RunHandler } from './run.ts';
 import { showCommand } from './show.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 
 export interface ProgramParts {
   readonly version: string;
@@ -45,6 +46,7 @@ Exit codes: 0 done, 1 error or refused, 2 usage or settings, 3 not found, 4 a ch
     retryCommand(),
     destroyCommand(),
     extendCommand(),
+    tokenCommand(),
   ]) {
     program.addCommand(inherit(command, program));
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Outcome, Phase } from '../../domain/run.ts';
+import type { Outcome, Phase, Status } from '../../domain/run.ts';
 
 const phases = [
   'queued',
@@ -26,3 +26,6 @@ const outcomes = [
 
 export const phaseView = z.enum(phases).meta({ id: 'Phase' });
 export const outcomeView = z.enum(outcomes).meta({ id: 'Outcome' });
+export const statusView = z
+  .enum(['running', 'frozen', 'destroyed'] as const satisfies readonly Status[])
+  .meta({ id: 'Status' });
