@@ -15,7 +15,22 @@ export function manifestSchemas(): Record<string, object> {
 }
 
 function describe(schema: z.ZodType, title: string): object {
-  return { title, ...z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) };
+  const options = { io: 'input', target: 'draft-7', override: keepExamples } as const;
+  return { title, ...z.toJSONSchema(schema, options) };
+}
+
+/** Zod leaves out those of what is transformed, which are of the input all the same. */
+function keepExamples({
+  zodSchema,
+  jsonSchema,
+}: {
+  readonly zodSchema: z.core.$ZodType;
+  readonly jsonSchema: z.core.JSONSchema.BaseSchema;
+}): void {
+  const { examples } = z.globalRegistry.get(zodSchema) ?? {};
+  if (Array.isArray(examples)) {
+    jsonSchema.examples = examples;
+  }
 }
 
 if (import.meta.main) {

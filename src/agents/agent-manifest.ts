@@ -49,24 +49,30 @@ const budget = z.strictObject(
 const commonKeys = {
   bottle: manifestName('my-bottle')
     .optional()
-    .describe('The bottle it works in, unless a label of the issue names another.'),
-  time: duration
-    .optional()
-    .describe(
-      "Longest run: 30m, 4h; a bare number is seconds. Lowers the orchestrator's deadline.",
-    ),
+    .meta({
+      description:
+        'The bottle it works in, unless a label `bot-bottle-bottle:<name>` of the issue names another. Without it such a label is needed.',
+      examples: ['small'],
+    }),
+  time: duration.optional().meta({
+    description:
+      'The longest run, as a duration; a bare number is seconds. It can only shorten `RUN_DEADLINE`.',
+    examples: ['30m'],
+  }),
   budget: z
     .strictObject(
       {
         run: budget.optional().describe('Of one run.'),
-        issue: budget
-          .optional()
-          .describe('Of all runs of an issue together, until it is reopened.'),
+        issue: budget.optional().describe('Of all runs of a life together.'),
       },
       'must be run, issue or both: {run: {usd: 2.5}}',
     )
     .optional()
-    .describe('What may be used of models at the most.'),
+    .meta({
+      description:
+        'The most that one run, and all runs of a life together, may use of models. Tokens are all: input, output, read from or written to a cache. Dollars need a price for the model in its route.',
+      examples: [{ run: { usd: 2 }, issue: { usd: 10, tokens: 5_000_000 } }],
+    }),
 };
 
 /** Of providers that speak to a model by themselves. */
@@ -75,16 +81,26 @@ const modelKeys = {
     .string('must be text')
     .regex(/^[A-Za-z0-9][\w.:/@[\]-]{0,199}$/, "must be a model's name")
     .optional()
-    .describe("The model, as its server calls it; without it, the program's own choice."),
+    .meta({
+      description: "The model, as its server calls it; the program's own choice unless given.",
+      examples: ['claude-sonnet-4-5'],
+    }),
   arguments: z
     .array(word, 'must be a list of words: ["--effort", "high"]')
     .optional()
-    .describe("Added to the program's arguments."),
+    .meta({
+      description: "Added to the program's own arguments.",
+      examples: [['--effort', 'high']],
+    }),
   turns: z
     .int('must be a whole number')
     .positive(noBudget)
     .optional()
-    .describe('The most turns of a run, where the program can limit them.'),
+    .meta({
+      description:
+        'The most turns of a run. Claude Code keeps it; Codex and pi have no such limit, and it changes nothing there.',
+      examples: [50],
+    }),
 };
 
 type AgentKeys = z.infer<z.ZodObject<typeof commonKeys & typeof modelKeys>>;
@@ -93,7 +109,7 @@ type AgentKeys = z.infer<z.ZodObject<typeof commonKeys & typeof modelKeys>>;
 export function agentSchema(providers: Providers) {
   const [first, ...others] = Object.values(providers).map(({ name, protocols, keys }) =>
     z.strictObject({
-      provider: z.literal(name),
+      provider: z.literal(name).describe('The program that works.'),
       ...commonKeys,
       ...(protocols.length > 0 ? modelKeys : {}),
       ...keys,

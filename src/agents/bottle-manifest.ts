@@ -42,53 +42,79 @@ export const bottleSchema = z.strictObject(
   {
     extends: manifestName('my-bottle')
       .optional()
-      .describe('Another bottle, whose keys count where this one has none.'),
+      .meta({
+        description:
+          'A bottle whose keys count where this one has none. Single values of the nearer one win, `environment` is added name by name, `egress`, `tools` and `llm` come after the inherited ones.',
+        examples: ['small'],
+      }),
     backend: z
       .enum(
         ['local', 'docker', 'bot-bottle'],
         'must be the name of a backend: local, docker, bot-bottle',
       )
       .optional()
-      .describe('How it is realised; local where that works, else docker, unless given.'),
+      .describe('How it is realised; `local` where that works, else `docker`, unless given.'),
     image: z
       .string('must be text')
       .max(512, { error: 'is longer than any image is called', abort: true })
       .regex(imageReference, 'must name an image: registry.example.com/agents:1.2')
       .optional()
-      .describe('The image of a docker bottle.'),
+      .meta({
+        description:
+          'What a container starts from, only with `backend: docker`; `bot-bottle-agent:latest` unless given.',
+        examples: ['bot-bottle-agent:latest'],
+      }),
     engine: z
       .enum(
         ['docker', 'smolmachines', 'macos-container'],
         'must be the name of an engine: docker, smolmachines, macos-container',
       )
       .optional()
-      .describe('The engine of a bot-bottle bottle; what that CLI chooses, unless given.'),
+      .describe(
+        'Only with `backend: bot-bottle`: its engine; what that CLI chooses, unless given.',
+      ),
     bottles: z
       .array(manifestName('my-bottle'), 'must be a list of names: [dev, claude]')
       .optional()
-      .describe(
-        "What a bot-bottle bottle is made of, by that CLI's names; its agent's, unless given.",
-      ),
+      .meta({
+        description:
+          "Only with `backend: bot-bottle`: what it is made of, by that CLI's names; its agent's, unless given.",
+        examples: [['dev', 'claude']],
+      }),
     egress: z
       .array(egressHost, 'must be a list of hosts: [example.com, "*.example.org:8443"]')
       .optional()
-      .describe('Hosts that the agent may reach; none unless given.'),
-    memory: bytes.optional().describe('Limit: bytes, or a number with k, m or g; 4g unless given.'),
+      .meta({
+        description: 'Hosts that the agent may reach, by HTTP proxy; none unless given.',
+        examples: [['example.com', '*.example.org:8443']],
+      }),
+    memory: bytes
+      .optional()
+      .meta({
+        description: 'Limit: bytes, or a number with k, m or g; 4g unless given.',
+        examples: ['4g'],
+      }),
     cpus: z
       .number('must be a number: 1.5')
       .positive('must be more than 0')
       .max(1024)
       .optional()
-      .describe('Limit, a number such as 1.5; none unless given.'),
+      .meta({ description: 'Limit; none unless given.', examples: [1.5] }),
     pids: z
       .int('must be a whole number')
       .min(16, 'must be at least 16: less starts no agent')
       .max(4_194_304)
       .optional()
-      .describe('Limit of processes and threads; 1024 unless given.'),
+      .meta({
+        description: 'Limit of processes and threads, a whole number from 16; 1024 unless given.',
+        examples: [256],
+      }),
     disk: bytes
       .optional()
-      .describe('Limit, as memory, where the backend can keep one; none unless given.'),
+      .meta({
+        description: 'Limit, as memory; none unless given. `local` and `docker` cannot keep it.',
+        examples: ['20g'],
+      }),
     environment: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
@@ -101,7 +127,11 @@ export const bottleSchema = z.strictObject(
         },
       )
       .optional()
-      .describe("Names and values, added to the agent's environment as they are."),
+      .meta({
+        description:
+          "Names and texts, added to the agent's environment as they are. No place for secrets.",
+        examples: [{ TZ: 'UTC' }],
+      }),
     tools: z
       .array(
         z
@@ -118,11 +148,18 @@ export const bottleSchema = z.strictObject(
         'must be a list of absolute paths: [/opt/go]',
       )
       .optional()
-      .describe('Files and directories of the host, mounted read-only as /opt/tools/<last part>.'),
+      .meta({
+        description:
+          'Files and directories of the host, by absolute path, read-only at `/opt/tools/<last part>`; none unless given.',
+        examples: [['/home/me/agent-tools/claude']],
+      }),
     llm: z
       .array(manifestName('my-route'), 'must be a list of routes: [anthropic]')
       .optional()
-      .describe('Routes to language models that the agent may use, by name; none unless given.'),
+      .meta({
+        description: 'Model routes that the agent may use, by name; none unless given.',
+        examples: [['anthropic']],
+      }),
   },
   'must be keys and values',
 );

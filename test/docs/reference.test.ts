@@ -2,26 +2,38 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { phaseView } from '../../src/api/views/phase.ts';
-import { settings, type Setting } from '../../src/config/schema.ts';
+import { outcomeView, phaseView } from '../../src/api/views/phase.ts';
+import { statusOfPhase } from '../../src/domain/run.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 describe('the README', () => {
-  test('has every setting with its default and its description, in the order of the schema', async () => {
-    const rows = tableBelow(await read('README.md'), ['setting', 'default', 'meaning']);
-    expect(rows).toEqual(
-      Object.values(settings).map((setting: Setting) => [
-        `\`${setting.variable}\``,
-        setting.default === undefined ? '-' : `\`${setting.default}\``,
-        setting.description,
-      ]),
-    );
-  });
-
   test('explains every phase', async () => {
     const rows = tableBelow(await read('README.md'), ['phase', 'what it means']);
     expect(rows.map(([phase]) => phase)).toEqual(phaseView.options.map((phase) => `\`${phase}\``));
+  });
+});
+
+describe('docs/reference/phases.md', () => {
+  test('explains every phase, and has its status', async () => {
+    const rows = tableBelow(await read('docs/reference/phases.md'), [
+      'phase',
+      'status',
+      'what it means',
+    ]);
+    expect(rows.map(([phase, status]) => [phase, status])).toEqual(
+      phaseView.options.map((phase) => {
+        const status = statusOfPhase(phase);
+        return [`\`${phase}\``, status === undefined ? '-' : `\`${status}\``];
+      }),
+    );
+  });
+
+  test('explains every outcome', async () => {
+    const rows = tableBelow(await read('docs/reference/phases.md'), ['outcome', 'what it means']);
+    expect(rows.map(([outcome]) => outcome)).toEqual(
+      outcomeView.options.map((outcome) => `\`${outcome}\``),
+    );
   });
 });
 
