@@ -36,14 +36,15 @@ function runHelp(): string {
   );
   const nameWidth = Math.max(...pairs.map(([name]) => name.length));
   return `
-Settings, from the environment or from orchestrator.toml, where their names are in lower case and without orchestrator_:
+Settings, from the environment or from orchestrator.toml, where their names are in lower case
+and without orchestrator_:
 
 ${formatPairs(pairs, nameWidth, terminalWidth() ?? 120)}
 
-Temporal is found by TEMPORAL_ADDRESS (default: localhost:7233), TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the rest of
-Temporal's own environment configuration.
+Temporal is found by TEMPORAL_ADDRESS (default: localhost:7233), TEMPORAL_NAMESPACE,
+TEMPORAL_API_KEY and the rest of Temporal's own environment configuration.
 
-Example:
+Examples:
   FORGE_GITEA_API=https://gitea.example.com/api/v1 FORGE_TOKEN_FILE=~/forge-token \\
     FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret orchestrator run`;
 }

@@ -1,11 +1,45 @@
 import pc from 'picocolors';
+import { environment } from '../config/load.ts';
+import type { Environment } from '../config/sources.ts';
 import type { Phase } from '../domain/run.ts';
 
-/** Colours on a terminal that wants them; elsewhere plain text. */
-export const colours = coloursFor(process.stdout);
+export const colourChoices = ['auto', 'always', 'never'] as const;
+
+/** `--color`: auto is a terminal that wants them. */
+export type ColourChoice = (typeof colourChoices)[number];
+
+/** Colours where they are wanted; elsewhere plain text. */
+export const colours = pc.createColors(false);
 
 /** The same for stderr. */
-export const errorColours = coloursFor(process.stderr);
+export const errorColours = pc.createColors(false);
+
+chooseColours('auto');
+
+/** Decides what `colours` and `errorColours` do from here on. */
+export function chooseColours(choice: ColourChoice): void {
+  for (const [ours, { isTTY }] of [
+    [colours, process.stdout],
+    [errorColours, process.stderr],
+  ] as const) {
+    Object.assign(ours, pc.createColors(wantsColours(choice, isTTY, environment())));
+  }
+}
+
+/** @param isTTY undefined where it is false */
+export function wantsColours(
+  choice: ColourChoice,
+  isTTY: boolean | undefined,
+  { NO_COLOR: none, FORCE_COLOR: forced, TERM: terminal }: Environment,
+): boolean {
+  if (choice !== 'auto') {
+    return choice === 'always';
+  }
+  if (none) {
+    return false;
+  }
+  return forced ? forced !== '0' && forced !== 'false' : Boolean(isTTY) && terminal !== 'dumb';
+}
 
 /** Columns of the terminal; undefined when the output goes elsewhere, where nothing is to be cut. */
 export function terminalWidth(): number | undefined {
@@ -20,6 +54,11 @@ export function print(text = ''): void {
 /** For programs: stable, whole, and with nothing else around it. */
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
+}
+
+/** One of many that are printed as they come, each a line. */
+export function printJsonLine(value: unknown): void {
+  print(JSON.stringify(value));
 }
 
 /**
@@ -50,9 +89,4 @@ export function colourPhase(phase: Phase, text: string = phase): string {
     case 'destroying':
       return colours.yellow(text);
   }
-}
-
-/** `isTTY` is undefined where it is false, and undefined means to picocolors: also where `CI` is set. */
-function coloursFor({ isTTY }: { readonly isTTY?: boolean }): ReturnType<typeof pc.createColors> {
-  return pc.createColors(Boolean(isTTY) && pc.isColorSupported);
 }

@@ -70,10 +70,6 @@ describe('status', () => {
     const answer = await fetch(`${url}/api/v1/issues`, { headers: sample.authorization });
     expect(JSON.parse(stdout)).toEqual(await answer.json());
   });
-
-  test('--watch is for terminals', async () => {
-    expect(await orchestrator('status', '--watch')).toMatchObject({ code: 2, stdout: '' });
-  });
 });
 
 describe('show', () => {
@@ -89,14 +85,14 @@ describe('show', () => {
     for (const line of [
       /^acme\/rocket#3 {2}Add a countdown\[2J$/m,
       /^https:\/\/gitea\.example\/acme\/rocket\/issues\/3$/m,
-      /^phase +frozen for \d+s, since \d{4}-/m,
+      /^phase +frozen for \d+s$/m,
       /^attention +run 1 was silent$/m,
       /^pull request +#4 {2}https:\/\/gitea\.example\/acme\/rocket\/issues\/4$/m,
-      /^deadline +in 1h, at /m,
+      /^deadline +in 1h$/m,
       /^unread +1 comment$/m,
       /^held /m,
-      /^1 +watchdog +- +3m 20s +2026-01-01 .* targeted +silent for 30 minutes$/m,
-      /^\d{4}-.* {2}targeted by alice$/m,
+      /^1 +watchdog +- +3m 20s +\d.* ago +targeted +silent for 30 minutes$/m,
+      /^\d.* ago {2}targeted by alice$/m,
       /^Operations \(the last 10 of 12\)$/m,
       /^1 +12 .* post_comment +#12 +rejected +out of scope$/m,
     ]) {
@@ -149,7 +145,7 @@ describe('show', () => {
     const { stdout } = await orchestrator('show', 'acme/rocket#5');
     for (const line of [
       /^phase +parked for /m,
-      /^goes on +in 1h, at /m,
+      /^goes on +in 1h$/m,
       /^used +32.4k tokens in, 6.8k out, 240k cached; cost unknown$/m,
       /^1 +exited +0 .* I gave up\.$/m,
       /^RUN +MODEL +TURNS +IN +OUT +CACHED +COST +BUDGET$/m,
@@ -165,7 +161,7 @@ describe('show', () => {
       /^used .*; cost unknown; unknown of \$20, 27% of 1M tokens for the issue$/m,
     );
     const { stdout: list } = await orchestrator('status');
-    expect(list).toMatch(/^acme\/rocket#5 .* parked until (\d\d-\d\d )?\d\d:\d\d /m);
+    expect(list).toMatch(/^acme\/rocket#5 .* parked for 1h more /m);
   });
 
   test('takes an address, and --json has the op log whole', async () => {
