@@ -31,7 +31,7 @@ function listCommand(open: ManifestsHandler): Command {
       'after',
       helpText([
         'orchestrator agents list',
-        `orchestrator agents list --json | jq -r '.agents[] | select(.provider == "claude") | .name'`,
+        "orchestrator agents list --json | jq -r '.agents[].name'",
       ]),
     )
     .action(async (_, command: Command) => {

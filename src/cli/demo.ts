@@ -43,7 +43,8 @@ export function demoCommand(demo: DemoHandler): Command {
           'orchestrator demo --once',
           'orchestrator demo --agent claude --once',
           'orchestrator demo --backend docker --once',
-          `orchestrator demo --task 'Create notes.txt with "Milk"' --comment 'Append "Bread" to notes.txt'`,
+          `orchestrator demo --task 'Create notes.txt with "Milk"' \\
+  --comment 'Append "Bread" to notes.txt'`,
         ],
         'Starts Temporal, a throw-away Gitea and an orchestrator, plays the story, and stays up until Ctrl-C. Nothing is left.',
         `The agent demo: ${whatTheDemoAgentCanDo.replaceAll('`', '')}`,

@@ -18,8 +18,9 @@ export function devCommand(dev: DevHandler): Command {
       'after',
       helpText(
         [
-          `FORGE_GITEA_API=https://gitea.example.com/api/v1 FORGE_TOKEN_FILE=~/forge-token \\
-    FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret orchestrator dev`,
+          `FORGE_GITEA_API=https://gitea.example.com/api/v1 \\
+  FORGE_TOKEN_FILE=~/forge-token FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret \\
+  orchestrator dev`,
         ],
         'Temporal listens on ports 7233 and, for its UI, 8233, and keeps its workflows in the data directory; one that runs there already is used as it is. TEMPORAL_ADDRESS names another port, or another Temporal. The settings are those of `orchestrator run`; without a forge, see `orchestrator demo`.',
       ),

@@ -1,4 +1,5 @@
 import { Help } from 'commander';
+import { formatPairs } from './table.ts';
 import { terminalWidth } from './terminal.ts';
 
 /** Longer lines are hard to read. */
@@ -10,18 +11,31 @@ const longestLine = 100;
  * @param about paragraphs, wrapped to the terminal
  */
 export function helpText(examples: readonly string[], ...about: readonly string[]): () => string {
-  return () =>
-    [
-      ...about.map((paragraph) => `\n${new Help().boxWrap(paragraph, textWidth())}`),
-      examplesText(examples),
-    ].join('\n');
+  return () => [...about.map(aboutText), examplesText(examples)].join('\n');
+}
+
+export function aboutText(paragraph: string): string {
+  return `\n${new Help().boxWrap(paragraph, textWidth())}`;
 }
 
 export function examplesText(examples: readonly string[]): string {
-  return ['\nExamples:', ...examples.map((example) => `  ${example}`)].join('\n');
+  return `\nExamples:\n${indent(examples.join('\n'))}`;
 }
 
-/** Columns for a help's text. Commander takes 80 as well where the output is no terminal. */
-export function textWidth(): number {
+/** Names and what they mean, below a title. */
+export function listText(
+  title: string,
+  pairs: readonly (readonly [name: string, meaning: string])[],
+): string {
+  const nameWidth = Math.max(...pairs.map(([name]) => name.length));
+  return `\n${title}:\n${indent(formatPairs(pairs, nameWidth, textWidth() - 2))}`;
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '  ');
+}
+
+/** Commander takes 80 columns as well where the output is no terminal. */
+function textWidth(): number {
   return Math.min(terminalWidth() ?? 80, longestLine);
 }

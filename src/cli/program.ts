@@ -4,14 +4,13 @@ import { destroyCommand } from './destroy.ts';
 import { extendCommand } from './extend.ts';
 import { freezeCommand } from './freeze.ts';
 import { addGlobalOptions } from './global-options.ts';
-import { examplesText, textWidth } from './help-text.ts';
+import { examplesText, listText } from './help-text.ts';
 import { logsCommand } from './logs.ts';
 import { resumeCommand } from './resume.ts';
 import { retryCommand } from './retry.ts';
 import { runCommand, type RunHandler } from './run.ts';
 import { showCommand } from './show.ts';
 import { statusCommand } from './status.ts';
-import { formatPairs } from './table.ts';
 
 export interface ProgramParts {
   readonly version: string;
@@ -29,9 +28,7 @@ export function buildProgram({ version, run, further = [] }: ProgramParts): Comm
     .showSuggestionAfterError()
     .addHelpText('after', programHelp);
   addGlobalOptions(program);
-  for (const command of [
-    runCommand(run),
-    ...further,
+  const ofIssues = [
     statusCommand(),
     showCommand(),
     logsCommand(),
@@ -40,6 +37,11 @@ export function buildProgram({ version, run, further = [] }: ProgramParts): Comm
     retryCommand(),
     destroyCommand(),
     extendCommand(),
+  ];
+  for (const command of [
+    runCommand(run),
+    ...further,
+    ...ofIssues.map((one) => one.helpGroup('Commands for issues:')),
   ]) {
     program.addCommand(inherit(command, program));
   }
@@ -47,21 +49,16 @@ export function buildProgram({ version, run, further = [] }: ProgramParts): Comm
 }
 
 function programHelp(): string {
-  const width = textWidth();
-  const section = (title: string, pairs: readonly (readonly [string, string])[]) => {
-    const nameWidth = Math.max(...pairs.map(([name]) => name.length));
-    return `\n${title}:\n${formatPairs(pairs, nameWidth, width)}`;
-  };
   return [
     examplesText([
       'orchestrator demo --once',
       'orchestrator status --watch',
       'orchestrator logs -f acme/rocket#3',
       'orchestrator show 3 -o json | jq .usage',
-      'orchestrator status --url https://bottles.example.com --token-file ~/bottles-token',
+      'orchestrator status --url https://bottles.example.com --token-file ~/token',
     ]),
-    section('Environment', environmentMeanings),
-    section('Exit codes', exitCodeMeanings),
+    listText('Environment', environmentMeanings),
+    listText('Exit codes', exitCodeMeanings),
   ].join('\n');
 }
 

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { colours } from './terminal.ts';
+import { colours, terminalWidth } from './terminal.ts';
 
 /* What a terminal does not know of these it leaves out. */
 const otherScreen = { enter: '\u001b[?1049h', leave: '\u001b[?1049l' };
@@ -36,8 +36,8 @@ export class Screen {
 
   draw(text: string): void {
     this.#text = text;
-    const { columns, rows } = process.stdout;
-    const lines = cut(text.split('\n'), rows).map((line) =>
+    const columns = terminalWidth() ?? Infinity;
+    const lines = cut(text.split('\n'), process.stdout.rows || Infinity).map((line) =>
       // At the edge it would erase the line's last character.
       stripVTControlCharacters(line).length < columns ? line + eraseToEndOfLine : line,
     );

@@ -106,7 +106,22 @@ export function newLines({ issue, operations }: Shown, before: Shown | undefined
     .map(({ at, text }) => `${isoTime(Date.parse(at))}  ${oneLine(text)}`);
 }
 
-function timelineOf({ workflow }: IssueDetailView): readonly { at: string; text: string }[] {
+function formatTimeline(
+  entries: readonly TimelineEntry[],
+  width: number | undefined,
+  clock: Clock,
+): string {
+  const pairs = entries.map(({ at, text }) => [formatTime(at, clock), oneLine(text)] as const);
+  return formatPairs(pairs, Math.max(...pairs.map(([time]) => time.length)), width);
+}
+
+interface TimelineEntry {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly text: string;
+}
+
+function timelineOf({ workflow }: IssueDetailView): readonly TimelineEntry[] {
   return workflow.state === 'open' ? workflow.timeline : [];
 }
 
@@ -126,13 +141,7 @@ export function formatShown(
     section('Other hosts', hostLines(issue.runs), (lines) =>
       formatTable(hostColumns(issue.runs), lines, width),
     ),
-    section('Timeline', timelineOf(issue), (entries) => {
-      const times = entries.map(({ at }) => formatTime(at, clock));
-      const room = Math.max(...times.map(({ length }) => length));
-      return entries
-        .map(({ text }, index) => `${times[index]?.padEnd(room)}  ${oneLine(text)}`)
-        .join('\n');
-    }),
+    section('Timeline', timelineOf(issue), (entries) => formatTimeline(entries, width, clock)),
     section(
       operations.length > operationsShown
         ? `Operations (the last ${operationsShown} of ${operations.length})`

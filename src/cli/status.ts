@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { IssueView } from '../api/views/issue.ts';
 import { phases, type Phase } from '../domain/run.ts';
 import { changedIssues } from './changed-issues.ts';
+import { CliError, exitCodes } from './cli-error.ts';
 import { formatSince, formatTime, formatUntil, isoTime, readClock, type Clock } from './clock.ts';
 import { connect } from './connect.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -33,7 +34,7 @@ export function statusCommand(): Command {
           'orchestrator status',
           'orchestrator status --phase failed parked --repository acme/rocket',
           'orchestrator status --watch',
-          `orchestrator status --json | jq -r '.issues[] | select(.attention != null) | .url'`,
+          `orchestrator status --json | jq -r '.issues[] | select(.attention) | .url'`,
           `orchestrator status --watch --json | jq --unbuffered -r '"\\(.name) \\(.phase)"'`,
         ],
         '--watch draws the list again in place on a terminal. Elsewhere it prints each issue, and again whenever it has changed (a check-in is no change): as a line that begins with the time, or with --json as an object a line. An issue that no longer matches is told once more.',
@@ -58,12 +59,22 @@ export function statusCommand(): Command {
 
 type Filter = (issue: IssueView) => boolean;
 
-/** Who asks for `destroyed` gets all of them. */
+/**
+ * Who asks for `destroyed` gets all of them.
+ * @throws CliError (usage)
+ */
 export function readFilter({
   all,
   phase,
   repository,
-}: Omit<StatusOptions, keyof GlobalOptions>): Filter {
+}: Pick<StatusOptions, 'all' | 'phase' | 'repository'>): Filter {
+  const wrong = repository?.find((name) => !/^[^/]+\/[^/]+$/.test(name));
+  if (wrong !== undefined) {
+    throw new CliError(
+      exitCodes.usage,
+      `--repository: ${JSON.stringify(wrong)} names no repository. Write owner/repo.`,
+    );
+  }
   // The forge does not tell them apart by case either.
   const repositories = repository?.map((name) => name.toLowerCase());
   return (issue) =>

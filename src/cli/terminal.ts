@@ -26,7 +26,7 @@ export function chooseColours(choice: ColourChoice): void {
   }
 }
 
-/** @param isTTY undefined where it is false */
+/** As Node itself weighs the variables. @param isTTY undefined where it is false */
 export function wantsColours(
   choice: ColourChoice,
   isTTY: boolean | undefined,
@@ -35,15 +35,15 @@ export function wantsColours(
   if (choice !== 'auto') {
     return choice === 'always';
   }
-  if (none) {
-    return false;
+  if (forced) {
+    return forced !== '0' && forced !== 'false';
   }
-  return forced ? forced !== '0' && forced !== 'false' : Boolean(isTTY) && terminal !== 'dumb';
+  return !none && Boolean(isTTY) && terminal !== 'dumb';
 }
 
-/** Columns of the terminal; undefined when the output goes elsewhere, where nothing is to be cut. */
+/** Columns of the terminal; undefined when it does not say, or the output goes elsewhere: nothing is to be cut. */
 export function terminalWidth(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns : undefined;
+  return process.stdout.isTTY ? process.stdout.columns || undefined : undefined;
 }
 
 /** Writes a line on stdout. */
