@@ -8,23 +8,35 @@ export const colourChoices = ['auto', 'always', 'never'] as const;
 /** `--color`: auto is a terminal that wants them. */
 export type ColourChoice = (typeof colourChoices)[number];
 
-/** Colours where they are wanted; elsewhere plain text. */
-export const colours = pc.createColors(false);
+const wanted = {
+  stdout: wantsColours('auto', process.stdout.isTTY, environment()),
+  stderr: wantsColours('auto', process.stderr.isTTY, environment()),
+};
+
+/** Colours where they are wanted at the moment; elsewhere plain text. */
+export const colours = colourWhen(() => wanted.stdout);
 
 /** The same for stderr. */
-export const errorColours = pc.createColors(false);
-
-chooseColours('auto');
+export const errorColours = colourWhen(() => wanted.stderr);
 
 /** Decides what `colours` and `errorColours` do from here on. */
 export function chooseColours(choice: ColourChoice): void {
-  for (const [ours, { isTTY }] of [
-    [colours, process.stdout],
-    [errorColours, process.stderr],
-  ] as const) {
-    Object.assign(ours, pc.createColors(wantsColours(choice, isTTY, environment())));
-  }
+  wanted.stdout = wantsColours(choice, process.stdout.isTTY, environment());
+  wanted.stderr = wantsColours(choice, process.stderr.isTTY, environment());
 }
+
+type Colours = ReturnType<typeof pc.createColors>;
+
+function colourWhen(isWanted: () => boolean): Omit<Colours, 'isColorSupported'> {
+  const { isColorSupported: _, ...painters } = pc.createColors(true);
+  const switched = Object.entries(painters).map(([name, paint]): [string, Formatter] => [
+    name,
+    (text) => (isWanted() ? paint(text) : String(text)),
+  ]);
+  return Object.fromEntries(switched) as typeof painters;
+}
+
+type Formatter = Colours['bold'];
 
 /** As Node itself weighs the variables. @param isTTY undefined where it is false */
 export function wantsColours(
