@@ -12,7 +12,7 @@ import { createReportActivities } from './activities/reports.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
 import { providers } from './agents/providers.ts';
 import { ensureApiToken } from './api/api-token.ts';
-import type { HealthCheck } from './api/health-check.ts';
+import { remembered, type HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
 import { buildServer } from './api/server.ts';
 import { lockDataDirectory } from './bottles/data-lock.ts';
@@ -27,6 +27,7 @@ import { SupervisorProcesses } from './bottles/supervisor-process.ts';
 import type { Built } from './built.ts';
 import type { Config } from './config/load.ts';
 import { formatIssue, type IssueRef } from './domain/issue.ts';
+import { isLoopback } from './domain/loopback.ts';
 import { createForge, webhookParser } from './forges/registry.ts';
 import { createInbox } from './inbox/inbox.ts';
 import { openStore } from './store/open-store.ts';
@@ -174,26 +175,29 @@ export async function startOrchestrator(
     commands: createIssueCommands(client, settings, (issue) => store.issues.read(issue)),
     bottles: host,
     checks: [
-      temporalCheck(connection, namespace),
+      remembered(temporalCheck(connection, namespace), 2_000),
       { name: 'worker', check: async () => (workers?.polling() ? undefined : 'no worker polls') },
-      { name: 'forge', check: async () => void (await forge.whoAmI()) },
+      remembered({ name: 'forge', check: async () => void (await forge.whoAmI()) }, 10_000),
       {
         name: 'bottles',
         check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
       },
     ],
     token,
+    names: config.server,
     version: built.version,
     logger: logger.child({ part: 'api' }),
   });
   await server.register(webhookRoutes, {
     parser,
     secret: config.server.webhookSecret,
+    names: config.server,
     deliveries: store.deliveries,
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });
   started.defer(() => server.close());
+  warnOfPlainHttp(config.server, logger);
 
   const running = started.move();
   return { url, stop: () => running.disposeAsync() };
@@ -248,6 +252,15 @@ function tellBackends(found: Awaited<ReturnType<typeof findBackends>>, logger: L
     } else {
       logger[level]({ backend: backend.name, fix: check.fix }, check.reason);
     }
+  }
+}
+
+function warnOfPlainHttp({ host, publicUrl }: Config['server'], logger: Logger): void {
+  if (!isLoopback(host) && publicUrl?.startsWith('https:') !== true) {
+    logger.warn(
+      { host },
+      'others can reach this address, and it speaks plain HTTP: who sees the traffic sees the tokens of the API. Put TLS in front of it, a reverse proxy say, and give its address as ORCHESTRATOR_PUBLIC_URL',
+    );
   }
 }
 

@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError } from 'commander';
-import { durationForm, formatDuration, parseDuration } from '../domain/duration.ts';
+import { Command } from 'commander';
+import { durationForm, formatDuration } from '../domain/duration.ts';
+import { readDuration } from './duration-argument.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { helpText } from './help-text.ts';
 import { issueArgument, type IssueWord } from './issue-name.ts';
@@ -16,12 +17,4 @@ export function extendCommand(): Command {
       const effect = () => `may run ${formatDuration(ms)} longer.`;
       await sendCommand(issue, 'extend', effect, options, { seconds: ms / 1000 });
     });
-}
-
-function readDuration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined || ms === 0) {
-    throw new InvalidArgumentError(`It is ${durationForm}, and longer than nothing.`);
-  }
-  return ms;
 }

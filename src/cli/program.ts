@@ -11,6 +11,7 @@ import { retryCommand } from './retry.ts';
 import { runCommand, type RunHandler } from './run.ts';
 import { showCommand } from './show.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 
 export interface ProgramParts {
   readonly version: string;
@@ -41,6 +42,7 @@ export function buildProgram({ version, run, further = [] }: ProgramParts): Comm
   for (const command of [
     runCommand(run),
     ...further,
+    tokenCommand(),
     ...ofIssues.map((one) => one.helpGroup('Commands for issues:')),
   ]) {
     program.addCommand(inherit(command, program));

@@ -69,7 +69,8 @@ describe('status', () => {
   test('--json is what the API says', async () => {
     const { stdout } = await orchestrator('status', '--json', '--all');
     const answer = await fetch(`${url}/api/v1/issues`, { headers: sample.authorization });
-    expect(JSON.parse(stdout)).toEqual(await answer.json());
+    const { issues } = (await answer.json()) as { issues: unknown };
+    expect(JSON.parse(stdout)).toEqual({ issues });
   });
 });
 
@@ -457,7 +458,7 @@ describe('exit codes and messages', () => {
     stranger.close();
     expect(code).toBe(1);
     expect(stderr).toMatch(/\(status 302\) is not the orchestrator's API/);
-    expect(seen).toEqual(['/api/v1/issues']);
+    expect(seen).toEqual(['/api/v1/issues?limit=1000']);
   });
 
   test('Ctrl-C is 130', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Delivery, DeliveryState } from '../../store/store.ts';
+import type { DeliveryState, ListedDelivery } from '../../store/store.ts';
 import { isoTime, time } from './time.ts';
 
 export const deliveryStates = [
@@ -24,7 +24,7 @@ export const deliveryView = z
   })
   .meta({ id: 'Delivery' });
 
-export function viewDelivery(delivery: Delivery): z.infer<typeof deliveryView> {
+export function viewDelivery(delivery: ListedDelivery): z.infer<typeof deliveryView> {
   return {
     sequence: delivery.sequence,
     deliveryId: delivery.deliveryId,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { phases, type Outcome } from '../../domain/run.ts';
+import { phases, type Outcome, type Status } from '../../domain/run.ts';
 
 const outcomes = [
   'done',
@@ -14,3 +14,6 @@ const outcomes = [
 
 export const phaseView = z.enum(phases).meta({ id: 'Phase' });
 export const outcomeView = z.enum(outcomes).meta({ id: 'Outcome' });
+export const statusView = z
+  .enum(['running', 'frozen', 'destroyed'] as const satisfies readonly Status[])
+  .meta({ id: 'Status' });
