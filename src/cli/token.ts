@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { TokenView } from '../api/views/token.ts';
 import { tokenScopes, type TokenScope } from '../domain/api-token.ts';
 import { durationForm } from '../domain/duration.ts';
-import { formatTime, formatUntil, readClock, type Clock } from './clock.ts';
+import { formatTime, isoTime, readClock, type Clock } from './clock.ts';
 import { connect } from './connect.ts';
 import { readDuration } from './duration-argument.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -71,7 +71,7 @@ function createCommand(): Command {
       const end =
         created.expiresAt === null
           ? 'until it is revoked'
-          : formatUntil(created.expiresAt, readClock(options));
+          : `until ${isoTime(Date.parse(created.expiresAt))}`;
       process.stderr.write(
         `Token ${created.name} (${created.scope}) counts ${end}. It is not shown again.\n`,
       );
@@ -123,8 +123,7 @@ function formatTokens(
     { header: 'CREATED', text: ({ createdAt }) => formatTime(createdAt, clock) },
     {
       header: 'USED',
-      text: ({ lastUsedAt }) =>
-        lastUsedAt === null ? 'never' : formatTime(lastUsedAt, clock),
+      text: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : formatTime(lastUsedAt, clock)),
     },
     {
       header: 'EXPIRES',
