@@ -32,7 +32,10 @@ export function connect(options: GlobalOptions): ApiClient {
 }
 
 function tokenSource({ token, tokenFile }: GlobalOptions): string {
-  return token === undefined ? (tokenFile ?? 'ORCHESTRATOR_TOKEN') : '--token';
+  const variable = environment()['ORCHESTRATOR_TOKEN_FILE']
+    ? 'ORCHESTRATOR_TOKEN_FILE'
+    : 'ORCHESTRATOR_TOKEN';
+  return token === undefined ? (tokenFile ?? variable) : '--token';
 }
 
 /** Who asks, for an issue's timeline. */

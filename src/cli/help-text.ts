@@ -1,6 +1,5 @@
-import { Help } from 'commander';
 import { formatPairs } from './table.ts';
-import { terminalWidth } from './terminal.ts';
+import { terminalWidth, wrapWords } from './terminal.ts';
 
 /** Longer lines are hard to read. */
 const longestLine = 100;
@@ -15,7 +14,7 @@ export function helpText(examples: readonly string[], ...about: readonly string[
 }
 
 export function aboutText(paragraph: string): string {
-  return `\n${new Help().boxWrap(paragraph, textWidth())}`;
+  return `\n${wrapWords(paragraph, textWidth())}`;
 }
 
 export function examplesText(examples: readonly string[]): string {

@@ -14,7 +14,7 @@ const eraseBelow = '\u001b[J';
 
 /** The terminal's other screen, drawn again in place. What was on the terminal is back however the process ends. */
 export class Screen {
-  #text = '';
+  #render = (): string => '';
 
   /** To be called once in a process. */
   open(): void {
@@ -29,15 +29,26 @@ export class Screen {
     });
     process.on('SIGCONT', () => {
       enter();
-      this.draw(this.#text);
+      this.#draw();
     });
-    process.stdout.on('resize', () => this.draw(this.#text));
+    process.stdout.on('resize', () => this.#draw());
   }
 
-  draw(text: string): void {
-    this.#text = text;
+  /** So that what is printed from here on stays. */
+  close(): void {
+    process.off('exit', leave);
+    leave();
+  }
+
+  /** @param render asked again when the terminal has another size */
+  draw(render: () => string): void {
+    this.#render = render;
+    this.#draw();
+  }
+
+  #draw(): void {
     const columns = terminalWidth() ?? Infinity;
-    const lines = cut(text.split('\n'), process.stdout.rows || Infinity).map((line) =>
+    const lines = cut(this.#render().split('\n'), process.stdout.rows || Infinity).map((line) =>
       // At the edge it would erase the line's last character.
       stripVTControlCharacters(line).length < columns ? line + eraseToEndOfLine : line,
     );

@@ -1,3 +1,4 @@
+import { Help } from 'commander';
 import pc from 'picocolors';
 import { environment } from '../config/load.ts';
 import type { Environment } from '../config/sources.ts';
@@ -56,6 +57,11 @@ export function wantsColours(
 /** Columns of the terminal; undefined when it does not say, or the output goes elsewhere: nothing is to be cut. */
 export function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || undefined : undefined;
+}
+
+/** @param width columns; undefined: as it is */
+export function wrapWords(text: string, width: number | undefined): string {
+  return width === undefined ? text : new Help().boxWrap(text, width);
 }
 
 /** Writes a line on stdout. */

@@ -3,7 +3,14 @@ import { CliError, exitCodes } from './cli-error.ts';
 import { isoTime, readClock, type Clock } from './clock.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { Screen } from './screen.ts';
-import { colours, errorColours, print, printJsonLine, terminalWidth } from './terminal.ts';
+import {
+  colours,
+  errorColours,
+  print,
+  printJsonLine,
+  terminalWidth,
+  wrapWords,
+} from './terminal.ts';
 
 const intervalMs = 2000;
 
@@ -32,16 +39,21 @@ export async function watch<State>(
     options.json || !process.stdout.isTTY
       ? reportChanges(watched, options)
       : drawAll(watched, options);
-  for (;;) {
-    report.state(state);
-    await delay(intervalMs);
-    state = await readWhenBack(watched, report);
+  try {
+    for (;;) {
+      report.state(state);
+      await delay(intervalMs);
+      state = await readWhenBack(watched, report);
+    }
+  } finally {
+    report.end();
   }
 }
 
 interface Report<State> {
   state(state: State): void;
   away(reason: string): void;
+  end(): void;
 }
 
 async function readWhenBack<State>(watched: Watched<State>, report: Report<State>): Promise<State> {
@@ -63,16 +75,16 @@ function drawAll<State>(watched: Watched<State>, options: GlobalOptions): Report
   const screen = new Screen();
   screen.open();
   let last: State;
-  const draw = (heading: string) => {
-    const text = watched.text(last, terminalWidth(), readClock(options));
-    screen.draw(`${heading}\n\n${text}`);
-  };
+  const draw = (heading: () => string) =>
+    screen.draw(() => `${heading()}\n\n${watched.text(last, terminalWidth(), readClock(options))}`);
   return {
     state(state) {
       last = state;
-      draw(colours.dim(`${isoTime(Date.now())}, every ${intervalMs / 1000} s, Ctrl-C to end`));
+      const heading = `${isoTime(Date.now())}, every ${intervalMs / 1000} s, Ctrl-C to end`;
+      draw(() => colours.dim(heading));
     },
-    away: (reason) => draw(colours.red(reason)),
+    away: (reason) => draw(() => colours.red(wrapWords(reason, terminalWidth()))),
+    end: () => screen.close(),
   };
 }
 
@@ -96,5 +108,6 @@ function reportChanges<State>(watched: Watched<State>, { json }: GlobalOptions):
         told = true;
       }
     },
+    end() {},
   };
 }

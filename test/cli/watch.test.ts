@@ -60,6 +60,21 @@ describe('--watch on a terminal', () => {
   });
 });
 
+test('an error that no waiting mends ends --watch, and is told where it stays', async () => {
+  const ended = runOnTerminal(['status', '--watch'], access, { at: 'acme/rocket#3', answer: '' });
+  await until('a question', () => sample.log.some((line) => line.includes('/api/v1/issues')));
+  const port = new URL(access['ORCHESTRATOR_URL'] ?? '').port;
+  await sample.server.close();
+  const another = await startSampleServer();
+  await another.server.listen({ host: '127.0.0.1', port: Number(port) });
+  const { code, raw } = await ended;
+  await another.stop();
+  expect(code).toBe(1);
+  expect(raw.slice(raw.lastIndexOf(leave))).toMatch(
+    /error:.*refuses the token from ORCHESTRATOR_TOKEN/,
+  );
+});
+
 describe('status --watch elsewhere', () => {
   test('prints a line for each issue, and for each change', async () => {
     const started = start(['status', '--watch'], access);
