@@ -86,6 +86,8 @@ export interface ClientLoadOptions {
   readonly configFile?: string;
   /** `--url` */
   readonly url?: string;
+  /** `--token` */
+  readonly token?: string;
   /** `--token-file` */
   readonly tokenFile?: string;
 }
@@ -177,6 +179,7 @@ export function loadClientConfig(
 ): ClientConfig {
   const flags: Flags = {
     ...(options.url !== undefined && { url: { flag: '--url', text: options.url } }),
+    ...(options.token !== undefined && { token: { flag: '--token', text: options.token } }),
     ...(options.tokenFile !== undefined && {
       token: { flag: '--token-file', file: options.tokenFile },
     }),
