@@ -13,12 +13,16 @@ import { deliveryRoutes } from './routes/deliveries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { issueRoutes } from './routes/issues.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { reconcileRoutes } from './routes/reconcile.ts';
 import { runRoutes } from './routes/runs.ts';
 import { runLogRoutes } from './routes/run-log.ts';
 
 /** What the API speaks for. */
 export interface ServerParts {
-  readonly store: Pick<Store, 'repositories' | 'issues' | 'runs' | 'operations' | 'deliveries'>;
+  readonly store: Pick<
+    Store,
+    'repositories' | 'issues' | 'runs' | 'operations' | 'deliveries' | 'reconcile'
+  >;
   readonly commands: IssueCommands;
   readonly bottles: Pick<BottleHost, 'readOutput'>;
   readonly checks: readonly HealthCheck[];
@@ -67,6 +71,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         operationRoutes,
         commandRoutes,
         deliveryRoutes,
+        reconcileRoutes,
       ]) {
         await api.register(routes, parts);
       }

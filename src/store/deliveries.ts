@@ -148,6 +148,7 @@ function toRow(delivery: NewDelivery) {
     state: delivery.ignoredReason === undefined ? ('waiting' as const) : ('ignored' as const),
     reason: delivery.ignoredReason ?? null,
     due_at: 0,
+    source: delivery.source ?? 'webhook',
   };
 }
 
@@ -164,5 +165,6 @@ function toDelivery(row: Selectable<Schema['deliveries']>): Delivery {
     state: row.state,
     reason: row.reason ?? undefined,
     attempts: row.attempts,
+    source: row.source,
   };
 }

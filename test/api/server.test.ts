@@ -12,6 +12,7 @@ describe('everything below /api/v1 asks for the token', () => {
     '/issues',
     '/openapi.json',
     '/deliveries',
+    '/reconcile',
     '/issues/a/b/1/runs/1/log',
     '/no-such-thing',
   ])('%s', async (path) => {
@@ -124,6 +125,7 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
     '/api/v1/issues/{owner}/{repository}/{number}/retry',
     '/api/v1/issues/{owner}/{repository}/{number}/runs',
     '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}/log',
+    '/api/v1/reconcile',
   ]);
   expect(document.security).toEqual([{ token: [] }]);
   expect(Object.keys(document.components.schemas)).toEqual(

@@ -150,6 +150,11 @@ export class MemorySite {
     return ++this.#lastId;
   }
 
+  /** Lets so much time pass. */
+  pass(ms: number): void {
+    this.#clock += ms;
+  }
+
   /** One second after the time before. */
   nextTime(): number {
     this.#clock += 1000;
