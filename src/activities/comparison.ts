@@ -1,3 +1,4 @@
+import { ForgeNotFoundError, ForgeRefusedError } from '../domain/errors.ts';
 import type { Comment, IssueRef, PullRequest, RepositoryRef } from '../domain/issue.ts';
 import { agentLabelPrefix } from '../domain/targeting.ts';
 import type { Forge, ForgeItem, StateChange } from '../forges/forge.ts';
@@ -181,13 +182,24 @@ export function createComparison(ports: {
       return false;
     }
     for (const login of assignees) {
-      const asking = members.get(login) ?? forge.isOrgMember(org, login);
+      const asking = members.get(login) ?? isMember(login);
       members.set(login, asking);
       if (await asking) {
         return true;
       }
     }
     return false;
+  }
+
+  /** @throws ForgeRefusedError for an org that is not there: a mistake in a setting, and nothing that is gone */
+  async function isMember(login: string): Promise<boolean> {
+    try {
+      return await forge.isOrgMember(org, login);
+    } catch (error) {
+      throw error instanceof ForgeNotFoundError
+        ? new ForgeRefusedError(`the forge has no org ${org}`, { cause: error })
+        : error;
+    }
   }
 
   async function hasRun({ issue, slug }: IssueRecord): Promise<boolean> {

@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createReconcileActivities } from '../../src/activities/reconcile.ts';
-import { ForgeUnavailableError } from '../../src/domain/errors.ts';
+import { ForgeNotFoundError, ForgeUnavailableError } from '../../src/domain/errors.ts';
 import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { RepositoryRef } from '../../src/domain/issue.ts';
 import type { Phase } from '../../src/domain/run.ts';
@@ -258,6 +258,25 @@ describe('a turn of reconcile finds', () => {
     expect(await reconcile(stage)).toEqual(['comment created 1']);
   });
 
+  test('no change of state that a webhook told of', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    await beginLife(stage, number);
+    const pull = openPull(stage, number);
+    await reconcile(stage);
+    stage.alice.close(pull);
+    const { at } = (await stage.forge.listStateChanges(stage.repository, pull))[0] ?? { at: NaN };
+    const { id: repositoryId } = stage.repository;
+    await stage.store.stateChanges.see({
+      repositoryId,
+      number: pull,
+      change: 'closed',
+      at,
+      sequence: 1,
+    });
+    expect(await reconcile(stage)).toEqual([]);
+  });
+
   test('in the order in which it happened, also when the issue was touched before its pull request', async () => {
     const stage = await aForge();
     const number = aTarget(stage);
@@ -417,6 +436,42 @@ describe('a turn of reconcile', () => {
       expect(await reconcile(stage)).toEqual([]);
     });
   }
+
+  test('holds back nothing else because of one issue that the forge cannot answer for', async () => {
+    const stage = await aForge();
+    const [broken, whole] = [aTarget(stage), aTarget(stage)];
+    await beginLife(stage, broken);
+    await beginLife(stage, whole);
+    await reconcile(stage);
+    stage.alice.comment(broken, 'one');
+    stage.alice.comment(whole, 'two');
+    stage.forge.failNext('listComments', new ForgeUnavailableError('500'));
+    expect(await reconcile(stage)).toEqual([`comment created ${whole}`]);
+    expect((await stage.store.reconcile.turns(1))[0]?.problem).toBe('ForgeUnavailableError: 500');
+    expect(await reconcile(stage)).toEqual([`comment created ${broken}`]);
+  });
+
+  test('gives up on a forge that is down, and says so', async () => {
+    const stage = await aForge();
+    for (let i = 0; i < 9; i++) aTarget(stage);
+    for (let i = 0; i < 3; i++) {
+      stage.forge.failNext('listComments', new ForgeUnavailableError('down'));
+    }
+    expect(await reconcile(stage)).toEqual([]);
+    const [turn] = await stage.store.reconcile.turns(1);
+    expect(turn).toMatchObject({ lookedAt: 3, problem: 'ForgeUnavailableError: down' });
+    expect(await reconcile(stage)).toHaveLength(9);
+  });
+
+  test('with an org that is not there says so, and loses nothing', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    stage.forge.failNext('isOrgMember', new ForgeNotFoundError('404'));
+    expect(await reconcile(stage)).toEqual([]);
+    const [turn] = await stage.store.reconcile.turns(1);
+    expect(turn?.problem).toBe('ForgeRefusedError: the forge has no org bot-bottle');
+    expect(await reconcile(stage)).toEqual([`issue opened ${number}`]);
+  });
 
   test('that is killed after it found something finds it once', async () => {
     const stage = await aForge();
