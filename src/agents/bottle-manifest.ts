@@ -88,12 +88,10 @@ export const bottleSchema = z.strictObject(
         description: 'Hosts that the agent may reach, by HTTP proxy; none unless given.',
         examples: [['example.com', '*.example.org:8443']],
       }),
-    memory: bytes
-      .optional()
-      .meta({
-        description: 'Limit: bytes, or a number with k, m or g; 4g unless given.',
-        examples: ['4g'],
-      }),
+    memory: bytes.optional().meta({
+      description: 'Limit: bytes, or a number with k, m or g; 4g unless given.',
+      examples: ['4g'],
+    }),
     cpus: z
       .number('must be a number: 1.5')
       .positive('must be more than 0')
@@ -109,12 +107,10 @@ export const bottleSchema = z.strictObject(
         description: 'Limit of processes and threads, a whole number from 16; 1024 unless given.',
         examples: [256],
       }),
-    disk: bytes
-      .optional()
-      .meta({
-        description: 'Limit, as memory; none unless given. `local` and `docker` cannot keep it.',
-        examples: ['20g'],
-      }),
+    disk: bytes.optional().meta({
+      description: 'Limit, as memory; none unless given. `local` and `docker` cannot keep it.',
+      examples: ['20g'],
+    }),
     environment: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),

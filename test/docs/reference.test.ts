@@ -3,11 +3,25 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { outcomeView, phaseView } from '../../src/api/views/phase.ts';
+import { settings, type Setting } from '../../src/config/schema.ts';
 import { statusOfPhase } from '../../src/domain/run.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 describe('the README', () => {
+  test('names settings that there are, with what they are unless given', async () => {
+    const rows = tableBelow(await read('README.md'), ['setting', 'unless given', 'meaning']);
+    const known = Object.values(settings).flatMap((setting: Setting) => {
+      const unlessGiven = setting.default === undefined ? '-' : `\`${setting.default}\``;
+      return [`${setting.variable}=${unlessGiven}`, `${setting.variable}_FILE=${unlessGiven}`];
+    });
+    const named = rows.flatMap(([names = '', unlessGiven]) =>
+      [...names.matchAll(/`(\w+)`/g)].map(([, name]) => `${name}=${unlessGiven}`),
+    );
+    expect(named).not.toEqual([]);
+    expect(named.filter((one) => !known.includes(one))).toEqual([]);
+  });
+
   test('explains every phase', async () => {
     const rows = tableBelow(await read('README.md'), ['phase', 'what it means']);
     expect(rows.map(([phase]) => phase)).toEqual(phaseView.options.map((phase) => `\`${phase}\``));

@@ -16,7 +16,7 @@ interface KeysSchema {
 
 /** The keys of `agents/<name>.md`, those of all providers first. */
 export function agentKeysReference(): string {
-  const { oneOf } = schema<{ oneOf: KeysSchema[] }>('agent.schema.json');
+  const { oneOf } = schema('agent.schema.json') as { oneOf: KeysSchema[] };
   const providers = oneOf.map(({ properties }) => String(properties['provider']?.const));
   const names = new Set(oneOf.flatMap(({ properties }) => Object.keys(properties)));
   const rows = [...names].map((name) => {
@@ -49,7 +49,7 @@ export function agentKeysReference(): string {
 
 /** The keys of `bottles/<name>.md`, in the order of the schema. */
 export function bottleKeysReference(): string {
-  const { properties } = schema<KeysSchema>('bottle.schema.json');
+  const { properties } = schema('bottle.schema.json') as KeysSchema;
   return markdownTable(
     ['key', 'such as', 'meaning'],
     Object.entries(properties).map(([name, key]) => [
@@ -60,8 +60,8 @@ export function bottleKeysReference(): string {
   );
 }
 
-function schema<Schema>(file: string): Schema {
-  return JSON.parse(JSON.stringify(manifestSchemas()[file])) as Schema;
+function schema(file: string): unknown {
+  return JSON.parse(JSON.stringify(manifestSchemas()[file]));
 }
 
 /** All values where there are few, else one as it is written in YAML. */
