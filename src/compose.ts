@@ -62,7 +62,9 @@ export async function startOrchestrator(
   const { dataDirectory } = config;
   started.use(await lockDataDirectory(dataDirectory));
 
-  const store = await openStore(config.databaseFile);
+  const store = await openStore(config.databaseFile, {
+    onCopied: (copy) => logger.info({ copy }, 'the store was copied: its schema is changed now'),
+  });
   started.defer(() => store.close());
   const token = await ensureApiToken(config.apiTokenFile);
 
