@@ -181,7 +181,7 @@ export async function startOrchestrator(
       { name: 'forge', check: async () => void (await forge.whoAmI()) },
       {
         name: 'bottles',
-        check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
+        check: async () => (backends.size > 0 ? undefined : whyNoBackend(found)),
       },
     ],
     token,
@@ -251,6 +251,13 @@ function tellBackends(found: Awaited<ReturnType<typeof findBackends>>, logger: L
       logger[level]({ backend: backend.name, fix: check.fix }, check.reason);
     }
   }
+}
+
+function whyNoBackend(found: Awaited<ReturnType<typeof findBackends>>): string {
+  const reasons = found.flatMap(({ backend, check }) =>
+    check.usable ? [] : [`${backend.name}: ${check.reason}`],
+  );
+  return `no bottle backend works here (${reasons.join('; ')}). \`orchestrator doctor\` says what helps.`;
 }
 
 function lookAt(issue: IssueRef): string {
