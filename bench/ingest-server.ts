@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import fastify, { type FastifyInstance } from 'fastify';
 import { webhookRoutes } from '../src/api/routes/webhooks.ts';
 import { buildServer } from '../src/api/server.ts';
+import { WebhookReceipts } from '../src/api/webhook-receipts.ts';
 import { createLogger } from '../src/config/logger.ts';
 import { webhookParser } from '../src/forges/registry.ts';
 import { openStore } from '../src/store/open-store.ts';
@@ -28,11 +29,13 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
   const unasked = (): never => {
     throw new Error('deliveries only');
   };
+  const receipts = new WebhookReceipts();
   const server = await buildServer({
     store,
     commands: { send: unasked, status: unasked, timeline: unasked },
     bottles: { readOutput: unasked },
     checks: [],
+    receipts,
     token: 'unused',
     version: '0',
     logger: createLogger({ level: 'info', org: 'bot-bottle' }),
@@ -41,6 +44,7 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
     parser: webhookParser('gitea'),
     secret: webhookSecret,
     deliveries: store.deliveries,
+    receipts,
     onAccepted: () => {},
   });
   return server;

@@ -15,6 +15,7 @@ import { ensureApiToken } from './api/api-token.ts';
 import type { HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
 import { buildServer } from './api/server.ts';
+import { WebhookReceipts } from './api/webhook-receipts.ts';
 import { lockDataDirectory } from './bottles/data-lock.ts';
 import { inside } from './bottles/directory.ts';
 import type { ForgeCredentials } from './bottles/host.ts';
@@ -169,6 +170,7 @@ export async function startOrchestrator(
   started.defer(() => inbox.stop());
   started.defer(() => working.stop());
 
+  const receipts = new WebhookReceipts();
   const server = await buildServer({
     store,
     commands: createIssueCommands(client, settings, (issue) => store.issues.read(issue)),
@@ -182,6 +184,7 @@ export async function startOrchestrator(
         check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
       },
     ],
+    receipts,
     token,
     version: built.version,
     logger: logger.child({ part: 'api' }),
@@ -190,6 +193,7 @@ export async function startOrchestrator(
     parser,
     secret: config.server.webhookSecret,
     deliveries: store.deliveries,
+    receipts,
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });

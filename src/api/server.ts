@@ -15,6 +15,8 @@ import { issueRoutes } from './routes/issues.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { runRoutes } from './routes/runs.ts';
 import { runLogRoutes } from './routes/run-log.ts';
+import { webhookReceiptRoutes } from './routes/webhook-receipts.ts';
+import type { WebhookReceipts } from './webhook-receipts.ts';
 
 /** What the API speaks for. */
 export interface ServerParts {
@@ -22,6 +24,7 @@ export interface ServerParts {
   readonly commands: IssueCommands;
   readonly bottles: Pick<BottleHost, 'readOutput'>;
   readonly checks: readonly HealthCheck[];
+  readonly receipts: WebhookReceipts;
   /** Asked for on everything below `/api/v1`. */
   readonly token: string;
   /** Version of the program. */
@@ -67,6 +70,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         operationRoutes,
         commandRoutes,
         deliveryRoutes,
+        webhookReceiptRoutes,
       ]) {
         await api.register(routes, parts);
       }

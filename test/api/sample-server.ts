@@ -11,6 +11,7 @@ import type {
   WorkflowStatus,
 } from '../../src/api/issue-commands.ts';
 import { buildServer, type ServerParts } from '../../src/api/server.ts';
+import { WebhookReceipts } from '../../src/api/webhook-receipts.ts';
 import { formatIssue, type IssueRef } from '../../src/domain/issue.ts';
 import type { Phase } from '../../src/domain/run.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -44,6 +45,7 @@ export async function startSampleServer(
     commands: temporal,
     bottles: outputs,
     checks: parts.checks ?? [],
+    receipts: new WebhookReceipts(),
     token,
     version: '1.2.3',
     logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(line) }),
