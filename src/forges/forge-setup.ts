@@ -150,14 +150,12 @@ interface ForgeHooks {
   /**
    * Has the forge deliver one event that means nothing, signed with the hook's own secret, to `url` in place of the hook's
    * URL. Resolves when the forge has taken that over. Dispose of it once the delivery has arrived or is given up: that puts
-   * back what the hook was before. A repository's only.
+   * back what the hook was before.
+   *
+   * Undefined where the forge has nothing to deliver: in a repository without a commit and an issue, in an org whose
+   * repositories have no issue.
    */
-  testHook(repository: RepositoryName, id: number, url: string): Promise<AsyncDisposable>;
-  /**
-   * Has the forge deliver one event of the repository that changes nothing to all hooks that hear of it, an org's too:
-   * false when there is no issue yet, without which there is no such event.
-   */
-  provokeDelivery(repository: RepositoryName): Promise<boolean>;
+  testHook(place: Place, id: number, url: string): Promise<AsyncDisposable | undefined>;
 }
 
 export interface Hook {

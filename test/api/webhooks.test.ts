@@ -333,7 +333,7 @@ describe('the receipts', () => {
     const { app, receipts } = await start();
     await post(app, opened);
     await post(app, opened);
-    await post(app, { ...opened, rawBody: `${opened.rawBody} ` });
+    await post(app, { ...opened, rawBody: opened.rawBody.replace('opened', 'forged') });
     const push = recordedDelivery('19');
     await app.inject({
       method: 'POST',

@@ -246,20 +246,24 @@ class GiteaSetup implements ForgeSetup {
     await isThere(this.#client.command('DELETE', hookPath(place, id)));
   }
 
-  async testHook(repository: RepositoryName, id: number, url: string): Promise<AsyncDisposable> {
-    const path = hookPath({ kind: 'repository', ...repository }, id);
+  async testHook(place: Place, id: number, url: string): Promise<AsyncDisposable | undefined> {
+    const path = hookPath(place, id);
+    const deliver = await this.#findDelivery(place, path);
+    if (deliver === undefined) {
+      return undefined;
+    }
     const before = await this.#readHook(path);
     const restore = () => this.#writeHook(path, before);
     await this.#writeHook(path, {
       ...before,
       active: true,
       // What Gitea sends as a test. A hook that does not ask for pushes gets none, and nobody is told.
-      events: [...new Set([...before.events, 'push'])],
+      events: [...new Set([...before.events, ...wantedEvents, 'push'])],
       // Gitea looks it up when it delivers, so it has to stay until then.
       config: { ...before.config, url },
     });
     try {
-      await this.#client.command('POST', `${path}/tests`);
+      await deliver();
     } catch (error) {
       await restore();
       throw error;
@@ -267,17 +271,33 @@ class GiteaSetup implements ForgeSetup {
     return { [Symbol.asyncDispose]: restore };
   }
 
-  async provokeDelivery(repository: RepositoryName): Promise<boolean> {
-    const path = `${pathOf(repository)}/issues`;
-    const [issue] = await this.#client.get(`${path}?state=all&limit=1`, schema.numberedSchema);
-    if (issue === undefined) {
-      return false;
+  /** What makes Gitea deliver to the hook. Only a repository's hook has a test of its own, and that sends the last commit. */
+  async #findDelivery(place: Place, hook: string): Promise<(() => Promise<void>) | undefined> {
+    if (place.kind === 'repository') {
+      const { empty } = await this.#client.get(pathOf(place), schema.repositoryWithRightsSchema);
+      return empty
+        ? this.#findIssueDelivery([place])
+        : () => this.#client.command('POST', `${hook}/tests`);
     }
-    // No label is added, and Gitea tells its webhooks all the same.
-    await this.#client.command('POST', `${path}${apiPath`/${issue.number}/labels`}`, {
-      labels: [],
-    });
-    return true;
+    return this.#findIssueDelivery(await this.listOrgRepositories(place.org));
+  }
+
+  async #findIssueDelivery(
+    repositories: readonly RepositoryName[],
+  ): Promise<(() => Promise<void>) | undefined> {
+    for (const repository of repositories) {
+      const path = `${pathOf(repository)}/issues`;
+      const issues = await this.#client
+        .get(`${path}?state=all&limit=1`, schema.numberedSchema)
+        .catch(noneWithoutIssues);
+      const [issue] = issues;
+      if (issue !== undefined) {
+        // No label is added, and Gitea tells its webhooks all the same.
+        const labels = `${path}${apiPath`/${issue.number}/labels`}`;
+        return () => this.#client.command('POST', labels, { labels: [] });
+      }
+    }
+    return undefined;
   }
 
   async #findTeam(org: string, name: string): Promise<number | undefined> {
@@ -327,6 +347,14 @@ function placePath(place: Place): string {
 
 function hookPath(place: Place, id: number): string {
   return `${placePath(place)}${apiPath`/hooks/${id}`}`;
+}
+
+/** Issues are switched off there. */
+function noneWithoutIssues(error: unknown): { number: number }[] {
+  if (error instanceof ForgeNotFoundError) {
+    return [];
+  }
+  throw error;
 }
 
 async function isThere(request: Promise<unknown>): Promise<boolean> {

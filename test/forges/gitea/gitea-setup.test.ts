@@ -349,7 +349,7 @@ describe('webhooks', () => {
     const before = await callGitea(gitea.alice, 'GET', path);
 
     {
-      await using _test = await asAlice.testHook(repository, hook.id, `${target.url}?test=abc`);
+      await using _test = await asAlice.testHook(place, hook.id, `${target.url}?test=abc`);
       await until('the test', () => target.received.length > 0);
     }
 
@@ -358,24 +358,45 @@ describe('webhooks', () => {
     ]);
     const after = await callGitea(gitea.alice, 'GET', path);
     expect(sorted(after)).toEqual(sorted(before));
-    await expect(asBot.testHook(repository, hook.id, target.url)).rejects.toThrow(ForgeDeniedError);
+    await expect(asBot.testHook(place, hook.id, target.url)).rejects.toThrow(ForgeDeniedError);
   });
 
-  test('of an org deliver when something that changes nothing happens to an issue', async () => {
+  test('of an org deliver by an issue that nothing happens to', async () => {
     const { repository, place } = await orgWithRepository('provoked');
     await using target = await receiver();
-    await asAlice.createHook(place, { url: target.url, secret: 's3cret' });
-    expect(await asAlice.provokeDelivery(repository)).toBe(false);
+    const hook = await asAlice.createHook(place, { url: target.url, secret: 's3cret' });
+    expect(await asAlice.testHook(place, hook.id, target.url)).toBeUndefined();
     const issues = `/repos/${repository.owner}/${repository.name}/issues`;
     await callGitea(gitea.alice, 'POST', issues, { title: 'The only one' });
     await until('the issue', () => target.received.length === 1);
-    const before = await callGitea(gitea.alice, 'GET', `${issues}/1/timeline`);
+    const before = await callGitea(gitea.alice, 'GET', `${issues}/1`);
 
-    expect(await asAlice.provokeDelivery(repository)).toBe(true);
+    {
+      await using _test = await asAlice.testHook(place, hook.id, `${target.url}?test=abc`);
+      await until('the test', () => target.received.length > 1);
+    }
 
-    await until('a delivery', () => target.received.length === 2);
-    expect(target.received[1]).toMatchObject({ event: 'issues', isSigned: true });
-    expect(await callGitea(gitea.alice, 'GET', `${issues}/1/timeline`)).toEqual(before);
+    expect(target.received[1]).toEqual({
+      path: '/webhooks/gitea?test=abc',
+      event: 'issues',
+      isSigned: true,
+    });
+    expect(await asAlice.listHooks(place)).toEqual([hook]);
+    expect(await callGitea(gitea.alice, 'GET', `${issues}/1`)).toEqual(before);
+  });
+
+  test('of a repository without a commit have nothing to deliver before the first issue', async () => {
+    const path = `/repos/${gitea.alice.name}/bare`;
+    await callGitea(gitea.alice, 'POST', '/user/repos', { name: 'bare' });
+    const place = { kind: 'repository', owner: gitea.alice.name, name: 'bare' } as const;
+    await using target = await receiver();
+    const { id } = await asAlice.createHook(place, { url: target.url, secret: 's3cret' });
+    expect(await asAlice.testHook(place, id, target.url)).toBeUndefined();
+
+    await callGitea(gitea.alice, 'POST', `${path}/issues`, { title: 'The first' });
+    await using _test = await asAlice.testHook(place, id, `${target.url}?test=abc`);
+
+    await until('the test', () => target.received.some((one) => one.path.endsWith('abc')));
   });
 
   /** Gitea lists events in any order, and notes the time of each change. */
