@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { SetupConfig } from '../../config/load-setup.ts';
+import { settings } from '../../config/schema.ts';
 import type { Progress } from '../progress.ts';
 import { readText, withSettings, writePrivate, writeSettings } from '../settings-file.ts';
 import type { Accounts } from './account.ts';
+
+const usualPort = Number(settings.port.default);
 
 /** `orchestrator.toml`, and the two secrets in files of their own. */
 export class SettingsStep {
@@ -43,7 +46,7 @@ export class SettingsStep {
         forge_gitea_api: apiUrl,
         forge_token_file: this.#tokenFile,
         forge_webhook_secret_file: this.#secretFile,
-        ...(this.#config.org !== 'bot-bottle' && { forge_org: this.#config.org }),
+        ...(this.#config.org !== settings.forgeOrg.default && { forge_org: this.#config.org }),
       },
       'the address of the forge, with token and secret in files of their own',
       async () => {
@@ -56,9 +59,13 @@ export class SettingsStep {
 
   /** Where the forge reaches the orchestrator, and where that listens for it. */
   keepAddress({ url, host }: { readonly url: string; readonly host: string }): Promise<boolean> {
-    const { hostIsGiven } = this.#config;
+    const { hostIsGiven, port } = this.#config;
     return this.#write(
-      { public_url: url, ...(!hostIsGiven && { forge_webhook_host: host }) },
+      {
+        public_url: url,
+        ...(!hostIsGiven && { forge_webhook_host: host }),
+        ...(port !== usualPort && { forge_webhook_port: String(port) }),
+      },
       `the address ${url}`,
     );
   }
