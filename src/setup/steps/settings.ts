@@ -48,7 +48,8 @@ export class SettingsStep {
         forge_webhook_secret_file: this.#secretFile,
         ...(this.#config.org !== settings.forgeOrg.default && { forge_org: this.#config.org }),
       },
-      'the address of the forge, with token and secret in files of their own',
+      'the forge, its token and the webhook’s secret',
+      `Write ${this.#config.settingsFile}, with token and secret in files of their own`,
       async () => {
         for (const path of changed) await writePrivate(path, files[path] ?? '');
       },
@@ -67,12 +68,14 @@ export class SettingsStep {
         ...(port !== usualPort && { forge_webhook_port: String(port) }),
       },
       `the address ${url}`,
+      `Write the address ${url} into ${this.#config.settingsFile}`,
     );
   }
 
   async #write(
     values: Readonly<Record<string, string>>,
     what: string,
+    proposal: string,
     before: () => Promise<void> = async () => undefined,
     isChanged = false,
   ): Promise<boolean> {
@@ -82,8 +85,8 @@ export class SettingsStep {
       return true;
     }
     return this.#progress.change({
-      proposal: `Write ${what} into ${settingsFile}`,
-      done: `wrote ${what} into ${settingsFile}`,
+      proposal,
+      done: `wrote ${settingsFile}`,
       byHand: `In it: ${Object.entries(values)
         .map(([key, value]) => `${key} = "${value}"`)
         .join(', ')}.`,
