@@ -44,8 +44,8 @@ export async function listCandidates(apiUrl: string, port: number): Promise<Cand
 }
 
 /**
- * The first of the candidates that the forge has delivered to; undefined when it reaches none of them. For the time of it
- * the place has a webhook for each.
+ * The first of the candidates that the forge has delivered to; `missing` when it reaches none of them, `untestable` when it has
+ * nothing to deliver. For the time of it the place has a webhook for each.
  */
 export async function findReachable(
   forge: ForgeSetup,
@@ -53,7 +53,7 @@ export async function findReachable(
   candidates: readonly Candidate[],
   secret: string,
   { watch, signal, patienceMs = defaultPatienceMs }: RoundTripOptions,
-): Promise<Candidate | undefined> {
+): Promise<Candidate | 'missing' | 'untestable'> {
   await using cleanup = new AsyncDisposableStack();
   const asked: Asked[] = [];
   for (const candidate of candidates) {
@@ -66,6 +66,9 @@ export async function findReachable(
       asked.push({ candidate, test });
     }
   }
+  if (asked.length === 0) {
+    return 'untestable';
+  }
   const end = Date.now() + patienceMs;
   let graceEnds: number | undefined;
   while (Date.now() < end) {
@@ -76,7 +79,7 @@ export async function findReachable(
     }
     await delay(lookEveryMs, undefined, { signal });
   }
-  return undefined;
+  return 'missing';
 }
 
 interface Asked {

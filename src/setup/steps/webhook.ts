@@ -62,7 +62,13 @@ export async function findAddress(
       );
       return undefined;
     }
-    if (found !== undefined) {
+    if (found === 'untestable') {
+      progress.tellLeft(
+        `${title} has neither a commit nor an issue, so that Gitea has nothing to deliver: push a first commit.`,
+      );
+      return undefined;
+    }
+    if (found !== 'missing') {
       progress.tellRight(`Gitea reaches ${found.url}`);
       return found;
     }
