@@ -90,9 +90,9 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
   return await openManifests(environment(), options);
 }
 
-const init: InitHandler = async (flags, parts) => {
+const init: InitHandler = async (...request) => {
   const { openInit } = await import('./open-setup.ts');
-  return await openInit(environment())(flags, parts);
+  return await openInit(environment())(...request);
 };
 
 const webhook: WebhookHandler = async (...request) => {
