@@ -227,7 +227,7 @@ function botBottleCliOf(program: string, environment: Environment): Config['botB
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */
-function openSources(
+export function openSources(
   environment: Environment,
   flags: Flags,
   configFile: string | undefined,
@@ -276,7 +276,7 @@ function wellKnownFiles(dataDirectory: string) {
   };
 }
 
-function throwProblems(sources: Sources): void {
+export function throwProblems(sources: Sources): void {
   if (sources.problems.length > 0) {
     throw new ConfigError(sources.problems.join('\n'));
   }

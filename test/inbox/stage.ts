@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { webhookRoutes } from '../../src/api/routes/webhooks.ts';
+import { WebhookReceipts } from '../../src/api/webhook-receipts.ts';
 import type { Comment, IssueRef } from '../../src/domain/issue.ts';
 import { giteaWebhooks } from '../../src/forges/gitea/parse-webhook.ts';
 import type { DeliveryHandlerParts } from '../../src/inbox/handle-delivery.ts';
@@ -116,6 +117,7 @@ export async function setStage(path?: string): Promise<Stage> {
     secret: recordedSecret,
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: store.deliveries,
+    receipts: new WebhookReceipts(),
     onAccepted: () => inbox.wake(),
   });
   inbox.start();

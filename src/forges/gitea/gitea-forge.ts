@@ -8,6 +8,7 @@ import {
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
 import type { DirectoryEntry, Forge, ForgeItem, StateChange } from '../forge.ts';
 import { apiPath } from './api-path.ts';
+import { isOrgMember } from './org-member.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
   loginOf,
@@ -239,22 +240,7 @@ class GiteaForge implements Forge {
   }
 
   async isOrgMember(org: string, login: string): Promise<boolean> {
-    try {
-      if (await this.#client.exists(apiPath`/orgs/${org}/members/${login}`)) {
-        return true;
-      }
-    } catch (error) {
-      if (error instanceof ForgeMovedError && error.status === 303) {
-        throw new ForgeDeniedError(
-          `only a member may ask who belongs to ${org}: add the account that the forge token belongs to`,
-          { status: 303, cause: error },
-        );
-      }
-      throw error;
-    }
-    // The same 404 stands for an org that is not there: a mistyped one would turn everybody away in silence
-    await this.#client.get(apiPath`/orgs/${org}`, schema.organizationSchema);
-    return false;
+    return isOrgMember(this.#client, org, login);
   }
 
   async canWrite(repository: RepositoryRef, login: string): Promise<boolean> {
