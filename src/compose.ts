@@ -121,6 +121,7 @@ export async function startOrchestrator(
     forge,
     org: config.forge.org,
     signals: createWorkflowSignals(client, settings),
+    lookAt,
     log: logger.child({ part: 'inbox' }),
   });
 

@@ -1,4 +1,5 @@
 import type { LaunchPlan } from '../agents/catalogue.ts';
+import { parseCommentCommand } from '../domain/comment-command.ts';
 import type { Comment } from '../domain/issue.ts';
 import { resumePrompt, startPrompt, threadPrompt } from '../domain/prompts.ts';
 import type { Forge } from '../forges/forge.ts';
@@ -50,7 +51,14 @@ async function quote(
       taken.filter((one) => one.on === number).map((one) => `${one.kind}/${one.id}`),
     );
     const found = await list(number);
-    quoted.push(...found.filter((comment) => wanted.has(`${comment.kind}/${comment.id}`)));
+    quoted.push(
+      ...found.filter(
+        ({ kind, id, body }) =>
+          wanted.has(`${kind}/${id}`) &&
+          // It may have become one by an edit that is not known yet.
+          (kind !== 'conversation' || parseCommentCommand(body) === undefined),
+      ),
+    );
   }
   return quoted.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
 }

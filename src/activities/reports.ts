@@ -5,7 +5,7 @@ import type { Forge } from '../forges/forge.ts';
 import type { Store } from '../store/store.ts';
 import { heartbeating } from './heartbeat.ts';
 import type { ReportActivities } from './inputs.ts';
-import { postOnce } from './post-once.ts';
+import { postOnIssue } from './post-on-issue.ts';
 
 export interface ReportActivityPorts {
   readonly forge: Forge;
@@ -40,13 +40,13 @@ export function createReportActivities(ports: ReportActivityPorts): ReportActivi
         look: lookAt(issue),
       });
       const key = { slug, run, digest: 'run-end' };
-      await postOnce(ports, issue, pullRequest ?? issue.number, key, body);
+      await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
     },
 
     async reportLaunchFailure({ issue, slug, run, pullRequest, reason }) {
       const body = launchFailureReport({ run, reason, look: lookAt(issue) });
       const key = { slug, run, digest: 'launch-failed' };
-      await postOnce(ports, issue, pullRequest ?? issue.number, key, body);
+      await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
     },
   });
 }

@@ -62,6 +62,14 @@ export function targetProblemReport(problem: string, fix: string): string {
   ]);
 }
 
+/** A person asked for another try, of an issue that asks for nothing. */
+export function retryWithoutTargetReport(reason: string): string {
+  return paragraphs([
+    `**Nothing was tried again:** ${reason}.`,
+    'An agent works on an open issue with a label `bot-bottle:<agent>` that is assigned to a member of the org.',
+  ]);
+}
+
 function headline(report: RunReport): string {
   switch (report.outcome) {
     case 'done':

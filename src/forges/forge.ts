@@ -69,10 +69,18 @@ export interface DirectoryEntry {
   readonly size: number;
 }
 
-/** Writes are not idempotent by themselves: callers look for a marker first where a write may have happened. */
-interface ForgeWriter {
+/**
+ * Writes are not idempotent by themselves, unless they say so: callers look for a marker first where a write may have
+ * happened.
+ */
+export interface ForgeWriter {
   /** Below an issue or a PR. */
   createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment>;
+  /**
+   * Of the token's account, on a comment of kind `conversation`. Idempotent.
+   * @throws ForgeNotFoundError when the comment is gone
+   */
+  addReaction(repository: RepositoryRef, commentId: number, reaction: Reaction): Promise<void>;
   /** Replaces the body of an issue or PR. */
   updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void>;
   /**
@@ -84,6 +92,9 @@ interface ForgeWriter {
     draft: { title: string; body: string; head: string; base: string },
   ): Promise<PullRequest>;
 }
+
+/** Those that every forge knows. */
+export type Reaction = '+1' | '-1' | 'confused';
 
 export interface ForgeDirectory {
   /** The login the token belongs to. */

@@ -90,6 +90,8 @@ interface CommentsTable {
   readonly reason: string | null;
   readonly read_by_slug: string | null;
   readonly read_by_run: number | null;
+  readonly command_accepted: Flag | null;
+  readonly command_refusal: string | null;
 }
 
 interface RunsTable extends IssueKey {

@@ -169,6 +169,10 @@ export interface CommentStore {
   isOwn(repositoryId: number, id: number): Promise<boolean>;
   /** Sequence number of the delivery that recorded it: a delivery that is handled again knows its own comments. */
   recordedBy(repositoryId: number, kind: CommentKind, id: number): Promise<number | undefined>;
+  /** What became of a command in a comment; undefined until that is known. */
+  commandVerdict(repositoryId: number, id: number): Promise<CommandVerdict | undefined>;
+  /** The first one stays. Without a recorded comment nothing happens. */
+  recordCommandVerdict(repositoryId: number, id: number, verdict: CommandVerdict): Promise<void>;
   /** Accepted and read by no run yet, or taken by this very run before; oldest first. Marks them as read by it. */
   takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
   /** What `takeUnread` has marked for this run. */
@@ -178,6 +182,10 @@ export interface CommentStore {
   /** Gives back what a run took that never began. */
   giveBack(slug: string, run: number): Promise<void>;
 }
+
+export type CommandVerdict =
+  | { readonly accepted: true }
+  | { readonly accepted: false; readonly reason: string };
 
 export interface NewComment {
   /** The issue it belongs to; for a comment below a PR, the issue of the PR's branch. */

@@ -1,5 +1,6 @@
 import type { BackendName } from '../domain/bottle.ts';
 import type { IssueRef, Issue } from '../domain/issue.ts';
+import type { CommandName } from '../domain/issue-command.ts';
 import {
   isWaitedFor,
   type Outcome,
@@ -8,7 +9,14 @@ import {
   type StopReason,
 } from '../domain/run.ts';
 import { utcTime } from '../domain/utc-time.ts';
-import type { CommentEvent, IssueEvent, PullRequestEvent, SignalDone } from './messages.ts';
+import type {
+  Command,
+  CommentEvent,
+  ExtendDeadline,
+  IssueEvent,
+  PullRequestEvent,
+  SignalDone,
+} from './messages.ts';
 
 /**
  * What an issue goes through, as a plain reducer: `reduce` says what an event changes, `nextStep` what to do now,
@@ -110,8 +118,8 @@ export type StateEvent =
   | { readonly type: 'pr_event'; readonly event: PullRequestEvent }
   | { readonly type: 'pr_comment'; readonly event: CommentEvent }
   | { readonly type: 'signal_done'; readonly event: SignalDone }
-  | { readonly type: 'command'; readonly command: CommandName; readonly by: string }
-  | { readonly type: 'extended'; readonly by: string; readonly byMs: number }
+  | ({ readonly type: 'command'; readonly command: CommandName } & Command)
+  | ({ readonly type: 'extended' } & ExtendDeadline)
   /** The issue is about to be read: what was said of it until now is covered by that. */
   | { readonly type: 'opening' }
   | {
@@ -138,8 +146,6 @@ export type StateEvent =
   | { readonly type: 'resuming' }
   | { readonly type: 'destroying' }
   | { readonly type: 'destroyed' };
-
-export type CommandName = 'freeze' | 'resume' | 'retry' | 'destroy';
 
 export function beginState(
   issue: IssueRef,
@@ -193,18 +199,11 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
     case 'signal_done':
       return onSignalDone(state, event.event, now);
     case 'command':
-      return onCommand(state, event.command, event.by, now);
+      return whenNewCommand(state, event.sequence, (fresh) =>
+        onCommand(fresh, event.command, event.by, now),
+      );
     case 'extended':
-      return state.running === undefined
-        ? state
-        : told(
-            {
-              ...state,
-              running: { ...state.running, deadlineAt: state.running.deadlineAt + event.byMs },
-            },
-            now,
-            `${event.by} extended the deadline by ${Math.round(event.byMs / 1000)} s`,
-          );
+      return whenNewCommand(state, event.sequence, (fresh) => onExtended(fresh, event, now));
     case 'opening':
     case 'checking-target':
       return { ...state, recheck: false };
@@ -320,9 +319,19 @@ export function parkedUntil(state: IssueState): number | undefined {
   return state.phase === 'parked' ? state.lastEnd?.parkedUntil : undefined;
 }
 
-/** Why a command makes no sense now, or undefined when it does. */
-export function refusal(state: IssueState, command: CommandName | 'extend'): string | undefined {
+/**
+ * Why a command makes no sense now, or undefined when it does.
+ * @param sequence of the delivery that it came with: what was done before is accepted again
+ */
+export function refusal(
+  state: IssueState,
+  command: CommandName | 'extend',
+  sequence?: number,
+): string | undefined {
   const { phase } = state;
+  if (sequence !== undefined && sequence <= state.lastSequence) {
+    return undefined;
+  }
   if (phase === 'destroying' || phase === 'destroyed') {
     return command === 'retry' ? undefined : 'the bottle is being destroyed';
   }
@@ -399,6 +408,15 @@ function whenNew(
   apply: (fresh: IssueState) => IssueState,
 ): IssueState {
   return sequence <= state.lastSequence ? state : apply({ ...state, lastSequence: sequence });
+}
+
+/** The API's commands have no number: each is one of its own. */
+function whenNewCommand(
+  state: IssueState,
+  sequence: number | undefined,
+  apply: (fresh: IssueState) => IssueState,
+): IssueState {
+  return sequence === undefined ? apply(state) : whenNew(state, sequence, apply);
 }
 
 function onIssue(state: IssueState, event: IssueEvent, now: number): IssueState {
@@ -528,6 +546,17 @@ function onCommand(state: IssueState, command: CommandName, by: string, now: num
         ? { ...asked, recheck: true, cause: 'retry' }
         : { ...asked, resume: `${by} asked to retry` };
   }
+}
+
+function onExtended(state: IssueState, { by, byMs }: ExtendDeadline, now: number): IssueState {
+  const { running } = state;
+  return running === undefined
+    ? state
+    : told(
+        { ...state, running: { ...running, deadlineAt: running.deadlineAt + byMs } },
+        now,
+        `${by} extended the deadline by ${Math.round(byMs / 1000)} s`,
+      );
 }
 
 function onTargetChecked(

@@ -14,12 +14,12 @@ import {
 } from '@temporalio/workflow';
 import { bottleSlug } from '../domain/ids.ts';
 import { formatIssue } from '../domain/issue.ts';
+import type { CommandName } from '../domain/issue-command.ts';
 import { utcTime } from '../domain/utc-time.ts';
 import { forge, hostActivities, records, reports as reporter } from './activity-options.ts';
 import {
   beginState,
   type BeginCause,
-  type CommandName,
   type IssueState,
   type Life,
   mustEnd,
@@ -85,29 +85,29 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   ] as const) {
     setHandler(
       update,
-      ({ by }: Command): Accepted => {
+      (asked: Command): Accepted => {
         const { phase } = state;
-        apply({ type: 'command', command, by });
+        apply({ ...asked, type: 'command', command });
         return { phase };
       },
-      { validator: (_command: Command) => refuse(state, command) },
+      { validator: ({ sequence }: Command) => refuse(state, command, sequence) },
     );
   }
   setHandler(
     extendDeadlineUpdate,
-    ({ by, byMs }) => {
-      apply({ type: 'extended', by, byMs });
+    (asked: ExtendDeadline): Accepted => {
+      apply({ ...asked, type: 'extended' });
       return { phase: state.phase };
     },
     {
-      validator: ({ byMs }: ExtendDeadline) => {
+      validator: ({ byMs, sequence }: ExtendDeadline) => {
         if (!Number.isSafeInteger(byMs) || byMs <= 0) {
           throw ApplicationFailure.nonRetryable(
             'byMs is not a time in milliseconds',
             commandRefused,
           );
         }
-        refuse(state, 'extend');
+        refuse(state, 'extend', sequence);
       },
     },
   );
@@ -511,8 +511,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   }
 }
 
-function refuse(state: IssueState, command: CommandName | 'extend'): void {
-  const reason = refusal(state, command);
+function refuse(state: IssueState, command: CommandName | 'extend', sequence?: number): void {
+  const reason = refusal(state, command, sequence);
   if (reason !== undefined) {
     throw ApplicationFailure.nonRetryable(reason, commandRefused);
   }

@@ -77,6 +77,8 @@ export const extendDeadlineUpdate = defineUpdate<Accepted, [ExtendDeadline]>('ex
 export interface Command {
   /** Who asked, for the timeline. */
   readonly by: string;
+  /** Of the delivery that it came with, if it was a comment. */
+  readonly sequence?: number;
 }
 
 export interface ExtendDeadline extends Command {

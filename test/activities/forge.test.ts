@@ -117,6 +117,18 @@ describe('openLife', () => {
     expect(await open('ours', { lastSequence: 2 })).toMatchObject({ verdict: 'target' });
   });
 
+  test('says once that a retry found nothing to try', async () => {
+    const { alice, forge, number, open, repository } = await aTarget();
+    alice.setLabels(number, []);
+    await open('first');
+    expect(await forge.listComments(repository, number)).toEqual([]);
+    await open('second', { cause: 'retry' });
+    await open('second', { cause: 'retry' });
+    expect(await forge.listComments(repository, number)).toMatchObject([
+      { body: expect.stringMatching(/Nothing was tried again:\*\* no label/) },
+    ]);
+  });
+
   test('tells once what is wrong with the labels, however often it is asked', async () => {
     const { alice, forge, number, open, repository } = await aTarget();
     alice.setLabels(number, ['bot-bottle:demo', 'bot-bottle:other']);

@@ -47,6 +47,8 @@ export interface ForgePerson {
   close(number: number): Done<void>;
   reopen(number: number): Done<void>;
   comment(number: number, body: string): Done<number>;
+  /** Of all, each as `<login> <reaction>`. */
+  reactions(commentId: number): Done<string[]>;
   review(
     number: number,
     review: {
@@ -472,6 +474,24 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
 
         await expect(forge.createComment(ref, number, '')).rejects.toThrow(ForgeRefusedError);
         expect(await forge.listComments(ref, number)).toEqual([]);
+      });
+
+      test('a reaction is put on a comment of an issue and of a pull request, once', async () => {
+        const issue = await alice.openIssue({ title: 'Talk' });
+        for (const number of [issue, await openPullRequest('topic')]) {
+          const id = await alice.comment(number, '/bottle status');
+
+          await forge.addReaction(ref, id, '+1');
+          await forge.addReaction(ref, id, '+1');
+          await forge.addReaction(ref, id, 'confused');
+
+          expect((await alice.reactions(id)).toSorted()).toEqual(['bot +1', 'bot confused']);
+        }
+        await forge.addReaction(ref, await alice.comment(issue, 'no'), '-1');
+      });
+
+      test('a reaction to a comment that is not there is not found', async () => {
+        await expect(forge.addReaction(ref, 99_999_999, '+1')).rejects.toThrow(ForgeNotFoundError);
       });
 
       test('a text of 1 MB with control characters, quotes and emoji comes back as it was', async () => {

@@ -7,6 +7,7 @@ import { until } from './until.ts';
 
 const numbered = z.object({ number: z.number() });
 const identified = z.object({ id: z.number() });
+const reacted = z.array(z.object({ user: z.object({ login: z.string() }), content: z.string() }));
 
 const reviewEvents: Readonly<Record<ReviewVerdict, string>> = {
   approved: 'APPROVED',
@@ -57,6 +58,16 @@ export class GiteaPerson implements ForgePerson {
 
   async comment(number: number, body: string): Promise<number> {
     return identified.parse(await this.#call('POST', `/issues/${number}/comments`, { body })).id;
+  }
+
+  async reactions(commentId: number): Promise<string[]> {
+    const path = `/issues/comments/${commentId}/reactions`;
+    const found = reacted.parse((await this.#call('GET', path)) ?? []);
+    return found.map(({ user, content }) => `${user.login} ${content}`);
+  }
+
+  async editComment(commentId: number, body: string): Promise<void> {
+    await this.#call('PATCH', `/issues/comments/${commentId}`, { body });
   }
 
   async review(

@@ -455,6 +455,24 @@ describe('commands', () => {
     });
   }
 
+  test('that came with a delivery is done once, and accepted again whatever has become of it', () => {
+    const byMs = 5_000;
+    const numbered = { by: 'bob', sequence: ++sequence };
+    const event: StateEvent = { type: 'extended', byMs, ...numbered };
+    const extended = reduce(states.running, event, 1);
+    expect(reduce(extended, event, 2)).toBe(extended);
+    const asked: StateEvent = {
+      type: 'command',
+      command: 'freeze',
+      by: 'bob',
+      sequence: ++sequence,
+    };
+    const stopped = reduce(reduce(states.running, asked, 1), ended('cancelled'), 2);
+    expect(refusal(stopped, 'freeze')).toBeDefined();
+    expect(refusal(stopped, 'freeze', sequence)).toBeUndefined();
+    expect(reduce(stopped, asked, 3)).toBe(stopped);
+  });
+
   test('freeze gives up a place that a run waits for', () => {
     const state = reduce(states.resuming, command('freeze'), 1);
     expect(mustEnd(state)).toBe(true);

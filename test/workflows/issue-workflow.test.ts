@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { IssueRef } from '../../src/domain/issue.ts';
+import type { IssueCommand } from '../../src/domain/issue-command.ts';
 import { createIssueCommands, createWorkflowSignals } from '../../src/temporal/issue-client.ts';
 import { createWorkers, type Workers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
@@ -447,6 +448,32 @@ describe('commands', () => {
     });
     await until('a second life', () => host.lives === 2);
     expect(count('openLife retry')).toBe(1);
+  });
+});
+
+describe('a command that came with a delivery', () => {
+  test('is done once however often it is sent, also after what it began has changed', async () => {
+    const one = await aRunningIssue();
+    const { deadlineAt = 0 } = await one.status();
+    const send = (command: IssueCommand) => one.signals.command(one.issue, 'An issue', '', command);
+    const extend = { type: 'extend', by: 'alice', byMs: 60_000, sequence: 2 } as const;
+    const freeze = { type: 'freeze', by: 'alice', sequence: 3 } as const;
+    expect(await send(extend)).toEqual({ answer: 'accepted', phase: 'running' });
+    expect(await send(extend)).toEqual({ answer: 'accepted', phase: 'running' });
+    expect((await one.status()).deadlineAt).toBe(deadlineAt + 60_000);
+    await send(freeze);
+    await one.reaches('frozen');
+    expect(await send(freeze)).toEqual({ answer: 'accepted', phase: 'frozen' });
+    expect(await send({ ...freeze, sequence: 4 })).toMatchObject({ answer: 'refused' });
+  });
+
+  test('finds no workflow, and retry begins one', async () => {
+    const one = anIssue();
+    const send = (type: 'freeze' | 'retry', at: number) =>
+      one.signals.command(one.issue, 'An issue', '', { type, by: 'alice', sequence: at });
+    expect(await send('freeze', 1)).toEqual({ answer: 'no-workflow' });
+    expect(await send('retry', 2)).toEqual({ answer: 'accepted', phase: 'queued' });
+    await one.reaches('running');
   });
 });
 

@@ -6,7 +6,7 @@ import {
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge } from '../forge.ts';
+import type { DirectoryEntry, Forge, Reaction } from '../forge.ts';
 import { apiPath } from './api-path.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
@@ -140,6 +140,15 @@ class GiteaForge implements Forge {
       }
       throw error;
     }
+  }
+
+  async addReaction(
+    repository: RepositoryRef,
+    commentId: number,
+    reaction: Reaction,
+  ): Promise<void> {
+    const path = `${pathOf(repository)}${apiPath`/issues/comments/${commentId}/reactions`}`;
+    await this.#client.post(path, { content: reaction }, schema.reactionSchema);
   }
 
   async updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void> {

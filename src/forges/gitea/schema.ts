@@ -77,6 +77,8 @@ export const commentSchema = z.object({
 });
 export const commentsSchema = z.array(commentSchema);
 
+export const reactionSchema = z.object({ content: z.string() });
+
 export const reviewsSchema = z.array(
   z.object({
     id: z.number(),

@@ -5,7 +5,7 @@ import {
   ForgeRefusedError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge } from '../forge.ts';
+import type { DirectoryEntry, Forge, Reaction } from '../forge.ts';
 import {
   itemOf,
   type MemoryItem,
@@ -100,6 +100,19 @@ export class MemoryForge implements Forge {
         throw new ForgeRefusedError('a comment needs a text', { status: 422 });
       }
       return this.#site.addComment(found, item, { author: this.#login, body });
+    });
+  }
+
+  addReaction(repository: RepositoryRef, commentId: number, reaction: Reaction): Promise<void> {
+    return this.#call('addReaction', () => {
+      const found = this.#toWrite(repository);
+      const item = [...found.items.values()].find(({ comments }) =>
+        comments.some(({ id, kind }) => id === commentId && kind === 'conversation'),
+      );
+      if (item === undefined) {
+        throw new ForgeNotFoundError(`there is no comment ${commentId}`, { status: 404 });
+      }
+      this.#site.addReaction(commentId, `${this.#login} ${reaction}`);
     });
   }
 

@@ -56,6 +56,8 @@ export class MemorySite {
   readonly #repositories = new Map<number, MemoryRepository>();
   /** `owner/name` as it was → the repository's id. */
   readonly #formerNames = new Map<string, number>();
+  /** By comment: who reacted, and how. */
+  readonly #reactions = new Map<number, Set<string>>();
   #lastId = 0;
   #clock = Date.UTC(2026, 0, 1);
 
@@ -186,6 +188,15 @@ export class MemorySite {
     return added;
   }
 
+  addReaction(commentId: number, reaction: string): void {
+    this.#reactions.set(commentId, this.reactionsTo(commentId).add(reaction));
+  }
+
+  /** Each as `<login> <reaction>`, in the order in which they came. */
+  reactionsTo(commentId: number): Set<string> {
+    return this.#reactions.get(commentId) ?? new Set();
+  }
+
   /** @throws ForgeRefusedError ForgeNotFoundError as `Forge.createPullRequest` */
   addPullRequest(
     repository: MemoryRepository,
@@ -273,6 +284,11 @@ export class MemoryPerson {
   comment(number: number, body: string): number {
     const item = this.#item(number);
     return this.#site.addComment(this.#repository, item, { author: this.#login, body }).id;
+  }
+
+  /** Each as `<login> <reaction>`. */
+  reactions(commentId: number): string[] {
+    return [...this.#site.reactionsTo(commentId)];
   }
 
   /** Submits a review. */

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { publishes, saysThatItRuns, succeeds } from '../support/agents.ts';
+import { GiteaPerson } from '../support/gitea-person.ts';
+import { until } from '../support/until.ts';
+import { openIssue, type WorldIssue } from '../support/world-issue.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+/** Works until somebody ends it, unless a comment asks for an end. */
+const endless = `set -e${saysThatItRuns}
+  if grep -q "that is enough" "$BOTTLE_PROMPT"; then ${publishes}${succeeds}
+  else while :; do echo "still here"; sleep 0.5; done; fi`;
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld({ agents: { endless } });
+});
+afterAll(async () => {
+  await world?.[Symbol.asyncDispose]();
+});
+
+/** Comments, and waits for the reaction. */
+async function command(issue: WorldIssue, text: string, on = issue.number): Promise<string> {
+  const id = await issue.alice.comment(on, text);
+  const reactions = await until(`an answer to ${text}`, async () => {
+    const found = await issue.alice.reactions(id);
+    return found.length > 0 ? found : undefined;
+  });
+  return reactions.join();
+}
+
+async function replies(issue: WorldIssue, on = issue.number): Promise<string[]> {
+  const comments = await issue.comments(on);
+  return comments
+    .filter(({ marker, author }) => author === 'bot' && /^\d+$/.test(marker ?? ''))
+    .map(({ body }) => body);
+}
+
+test('an issue is led through its life by commands in comments', async () => {
+  const place = await world.repository();
+  const issue = await openIssue(world, place, 'endless');
+  await issue.printed(1, /still here/);
+
+  const before = await issue.reaches('running', 1);
+  expect(await command(issue, '/bottle extend 2h')).toBe('bot +1');
+  const { workflow } = await issue.reaches('running', 1);
+  expect(deadlineOf(workflow) - deadlineOf(before.workflow)).toBe(7_200_000);
+
+  await issue.alice.comment(issue.number, '/bottle status');
+  const [status] = await until('the status', async () => {
+    const found = await replies(issue);
+    return found.length > 0 ? found : undefined;
+  });
+  expect(status).toMatch(/\*\*running\*\* since .*agent `endless`[^]*run 1[^]*orchestrator show/);
+
+  expect(await command(issue, '/bottle freeze')).toBe('bot +1');
+  const frozen = await issue.reaches('frozen', 1);
+  expect(frozen.runs).toMatchObject([{ outcome: 'cancelled' }]);
+  expect(await command(issue, '/bottle freeze')).toBe('bot -1');
+  expect(await command(issue, '/bottle melt')).toBe('bot confused');
+
+  const mallory = new GiteaPerson(world.gitea.mallory, place.repository);
+  const hers = await mallory.comment(issue.number, '/bottle destroy');
+  await until('the record', async () =>
+    (await world.deliveries('ignored')).some(({ reason }) => reason?.startsWith('mallory can')),
+  );
+
+  // Everything until now was a command: nothing of it is in a prompt.
+  expect(await command(issue, '/bottle resume')).toBe('bot +1');
+  await issue.printed(2, /still here/);
+  expect(await issue.prompt(2)).toMatch(/^Continue\./);
+  expect(await command(issue, '/bottle freeze')).toBe('bot +1');
+  await issue.reaches('frozen', 2);
+  await issue.alice.comment(issue.number, 'that is enough');
+  const pullRequest = await issue.worked(3);
+  expect(await issue.prompt(3)).not.toContain('/bottle');
+
+  // The same words below the pull request.
+  expect(await command(issue, '/bottle extend 1h', pullRequest)).toBe('bot -1');
+  expect((await replies(issue, pullRequest))[0]).toMatch(/refused:\*\* no run has a deadline/);
+  expect(await command(issue, '/bottle destroy', pullRequest)).toBe('bot +1');
+  await issue.reaches('destroyed', 3);
+  await issue.workflow.result();
+  expect(await command(issue, '/bottle freeze')).toBe('bot -1');
+
+  // No workflow is open: it begins one.
+  expect(await command(issue, '/bottle retry')).toBe('bot +1');
+  const second = await until('the second life', async () => {
+    const view = await issue.view();
+    return view?.life === 2 ? view : undefined;
+  });
+  expect(second.slug).not.toBe(frozen.slug);
+
+  expect(await mallory.reactions(hers)).toEqual([]);
+  expect((await replies(issue)).map((body) => body.split('\n', 1)[0])).toEqual([
+    expect.stringContaining('running'),
+    expect.stringMatching(/`\/bottle freeze` was refused:\*\* nothing runs: the issue is frozen/),
+    expect.stringContaining('There is no such command.'),
+    expect.stringMatching(/refused:\*\* no life of the issue is open: it is destroyed/),
+  ]);
+});
+
+function deadlineOf(workflow: { state: string; deadlineAt?: string | null }): number {
+  return Date.parse(workflow.deadlineAt ?? '');
+}
