@@ -32,6 +32,8 @@ export interface ForgeActivities {
 export interface ReportActivities {
   /** About a run that people must know of. */
   reportRun(input: ReportRunInput): Promise<void>;
+  /** Says that nothing begins until somebody approves, and how to. */
+  askForApproval(input: BottleInput & { readonly agent: string }): Promise<void>;
   reportLaunchFailure(
     input: RunInput & { readonly pullRequest: number | undefined; readonly reason: string },
   ): Promise<void>;
@@ -119,4 +121,5 @@ export interface PhaseInput extends RunInput {
   readonly outcome: RunEnd['outcome'] | undefined;
   /** Epoch milliseconds; set while parked. */
   readonly parkedUntil?: number | undefined;
+  readonly awaitsApproval?: boolean | undefined;
 }

@@ -1,6 +1,6 @@
 import { log } from '@temporalio/activity';
-import type { IssueRef } from '../domain/issue.ts';
-import { launchFailureReport, runReport } from '../domain/reports.ts';
+import { formatIssue, type IssueRef } from '../domain/issue.ts';
+import { approvalReport, launchFailureReport, runReport } from '../domain/reports.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { Store } from '../store/store.ts';
 import { heartbeating } from './heartbeat.ts';
@@ -41,6 +41,11 @@ export function createReportActivities(ports: ReportActivityPorts): ReportActivi
       });
       const key = { slug, run, digest: 'run-end' };
       await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
+    },
+
+    async askForApproval({ issue, slug, agent }) {
+      const key = { slug, run: 0, digest: 'approval' };
+      await postOnIssue(ports, issue, issue.number, key, approvalReport(agent, formatIssue(issue)));
     },
 
     async reportLaunchFailure({ issue, slug, run, pullRequest, reason }) {

@@ -28,6 +28,8 @@ export interface WorkflowStatus {
   readonly unreadComments: number;
   /** True while the label or the assignee is away: nothing resumes. */
   readonly held: boolean;
+  /** True until somebody approves: nothing launches. */
+  readonly awaitsApproval: boolean;
 }
 
 export interface TimelineEntry {

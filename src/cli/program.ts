@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { approveCommand } from './approve.ts';
 import { destroyCommand } from './destroy.ts';
 import { extendCommand } from './extend.ts';
 import { freezeCommand } from './freeze.ts';
@@ -40,6 +41,7 @@ Exit codes: 0 done, 1 error or refused, 2 usage or settings, 3 not found, 4 a ch
     statusCommand(),
     showCommand(),
     logsCommand(),
+    approveCommand(),
     freezeCommand(),
     resumeCommand(),
     retryCommand(),

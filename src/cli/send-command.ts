@@ -10,7 +10,7 @@ import { print, printJson } from './terminal.ts';
  */
 export async function sendCommand(
   name: IssueName,
-  command: 'freeze' | 'resume' | 'retry' | 'destroy' | 'extend',
+  command: 'approve' | 'freeze' | 'resume' | 'retry' | 'destroy' | 'extend',
   effect: (phase: Phase) => string,
   options: GlobalOptions,
   more: { readonly seconds?: number } = {},

@@ -110,6 +110,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
       facts.push(
         ['deadline', workflow.deadlineAt !== null && formatTimeToCome(workflow.deadlineAt, now)],
         ['unread', workflow.unreadComments > 0 && countComments(workflow.unreadComments)],
+        ['approval', workflow.awaitsApproval && '`orchestrator approve` lets it begin'],
         ['held', workflow.held && 'until the label and the assignee are back'],
       );
       break;

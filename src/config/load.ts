@@ -38,7 +38,10 @@ export interface Config {
     /** Undefined: unsigned deliveries are accepted, because somebody asked for that. */
     readonly webhookSecret: string | undefined;
   };
-  readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
+  readonly lifecycle: Pick<
+    Settings,
+    'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs' | 'approval'
+  >;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
   /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
@@ -113,6 +116,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'port',
       'publicUrl',
       'maxBottles',
+      'approval',
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
@@ -148,6 +152,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       watchdogTimeoutMs: known.watchdogTimeoutMs,
       runDeadlineMs: known.runDeadlineMs,
       commentDebounceMs: known.commentDebounceMs,
+      approval: known.approval,
     },
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },

@@ -152,6 +152,14 @@ export const settings = {
     default: '2',
     schema: wholeNumber(1, 1000),
   },
+  approval: {
+    variable: 'ORCHESTRATOR_APPROVAL',
+    description:
+      'Whether each life of an issue waits for `/bottle approve` by somebody who may write to the repository.',
+    form: 'required or off',
+    default: 'off',
+    schema: z.enum(['required', 'off'], { error: 'is neither required nor off' }),
+  },
   watchdogTimeoutMs: {
     variable: 'FORGE_WATCHDOG_TIMEOUT',
     description: 'Silence of an agent after which its bottle is frozen.',

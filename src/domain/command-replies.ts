@@ -63,6 +63,7 @@ export function helpReply(): string {
 const commandTable = [
   ['help', 'this list'],
   ['status', 'where the issue is, and what a person should do'],
+  ['approve', 'let a run begin that waits for approval'],
   ['freeze', 'stop the run and keep its whole state'],
   ['resume', 'run again on that state, with the comments that no run has read'],
   ['retry', 'try again what failed, or begin another life'],

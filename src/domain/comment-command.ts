@@ -9,7 +9,15 @@ export type CommentCommand =
   /** It was meant as a command; `problem` is for who wrote it. */
   | { readonly type: 'unknown'; readonly problem: string };
 
-const withoutArgument = ['help', 'status', 'freeze', 'resume', 'retry', 'destroy'] as const;
+const withoutArgument = [
+  'help',
+  'status',
+  'approve',
+  'freeze',
+  'resume',
+  'retry',
+  'destroy',
+] as const;
 
 const longestExtensionMs = 365 * 86_400_000;
 

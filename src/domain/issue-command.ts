@@ -1,7 +1,7 @@
 import type { Phase } from './run.ts';
 
 /** What people may ask of an issue's workflow, besides more time. */
-export type CommandName = 'freeze' | 'resume' | 'retry' | 'destroy';
+export type CommandName = 'approve' | 'freeze' | 'resume' | 'retry' | 'destroy';
 
 /** As the API, the command line and comments give it to the workflow. */
 export type IssueCommand = CommandSource &

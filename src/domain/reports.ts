@@ -62,6 +62,14 @@ export function targetProblemReport(problem: string, fix: string): string {
   ]);
 }
 
+/** @param name of the issue, for the command line */
+export function approvalReport(agent: string, name: string): string {
+  return paragraphs([
+    `**This waits for approval.** The agent \`${agent}\` begins when somebody who may write to the repository comments \`/bottle approve\`.`,
+    `\`orchestrator approve ${name}\` does the same. Taking the label or the assignee away cancels it.`,
+  ]);
+}
+
 /** A person asked for another try, of an issue that asks for nothing. */
 export function retryWithoutTargetReport(reason: string): string {
   return paragraphs([

@@ -62,6 +62,7 @@ export function commentCommands(
       case 'unknown':
         await reply(asked, unknownCommandReply(command.problem));
         return react(asked, 'confused');
+      case 'approve':
       case 'freeze':
       case 'resume':
       case 'retry':

@@ -22,6 +22,7 @@ import type { WorkflowLookup } from '../activities/leftovers.ts';
 import type { issueWorkflow } from '../workflows/issue-workflow.ts';
 import {
   type Accepted,
+  approveUpdate,
   commandRefused,
   destroyUpdate,
   extendDeadlineUpdate,
@@ -232,6 +233,8 @@ async function update(
 ): Promise<Accepted> {
   const handle = client.workflow.getHandle(issueWorkflowId(issue));
   switch (type) {
+    case 'approve':
+      return await handle.executeUpdate(approveUpdate, { args: [asked] });
     case 'freeze':
       return await handle.executeUpdate(freezeUpdate, { args: [asked] });
     case 'resume':

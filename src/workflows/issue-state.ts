@@ -58,6 +58,8 @@ export interface IssueState {
   readonly held: boolean;
   /** The hold stopped a run, or the wait for its place: what is back resumes it. */
   readonly heldBack: boolean;
+  /** Nothing launches until somebody approves. Absent: that is not asked for. */
+  readonly awaitsApproval?: boolean;
   /** A person or a returned label asks for another run. */
   readonly resume: string | undefined;
   /** The current run, or the wait for its place, shall end. */
@@ -126,6 +128,8 @@ export type StateEvent =
       readonly type: 'opened';
       readonly life: Life;
       readonly pullRequest: number | undefined;
+      /** Absent: it need not be approved. */
+      readonly awaitsApproval?: boolean;
       /** The last sequence number that an earlier life handled. */
       readonly lastSequence: number;
     }
@@ -213,10 +217,11 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
           ...state,
           life: event.life,
           pullRequest: event.pullRequest,
+          ...(event.awaitsApproval === true && { awaitsApproval: true }),
           lastSequence: Math.max(state.lastSequence, event.lastSequence),
         },
         now,
-        `life ${event.life.number}: queued for agent ${event.life.agent}`,
+        `life ${event.life.number}: queued for agent ${event.life.agent}${event.awaitsApproval === true ? ', waiting for approval' : ''}`,
       );
       return opened.early === undefined
         ? opened
@@ -275,6 +280,7 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
 export type Step =
   /** Read the issue and judge it. */
   | { readonly do: 'open' }
+  | { readonly do: 'await-approval' }
   | { readonly do: 'launch' }
   | { readonly do: 'watch' }
   | { readonly do: 'freeze' }
@@ -338,6 +344,10 @@ export function refusal(
   switch (command) {
     case 'destroy':
       return undefined;
+    case 'approve':
+      return state.awaitsApproval === true
+        ? undefined
+        : `nothing waits for approval: the issue is ${phase}`;
     case 'freeze':
       return phase === 'running' || phase === 'resuming'
         ? undefined
@@ -348,6 +358,9 @@ export function refusal(
     case 'retry':
       if (command === 'retry' && state.life === undefined) {
         return undefined;
+      }
+      if (state.awaitsApproval === true) {
+        return `there is nothing to ${command}: the issue waits for \`approve\``;
       }
       if (!isIdle(phase)) {
         return `there is nothing to ${command}: the issue is ${phase}`;
@@ -381,6 +394,9 @@ const resetSlackMs = 3_000;
 function nextIdleStep(state: IssueState, debounceMs: number): Step {
   if (state.destroy !== undefined || (state.held && !state.everRan)) {
     return { do: 'destroy' };
+  }
+  if (state.awaitsApproval === true) {
+    return { do: 'await-approval' };
   }
   if (state.phase === 'queued' || state.phase === 'resuming') {
     return { do: 'launch' };
@@ -532,6 +548,8 @@ function onSignalDone(state: IssueState, event: SignalDone, now: number): IssueS
 function onCommand(state: IssueState, command: CommandName, by: string, now: number): IssueState {
   const asked = told(state, now, `${by} asked to ${command}`);
   switch (command) {
+    case 'approve':
+      return told({ ...state, awaitsApproval: false }, now, `${by} approved`);
     case 'freeze':
       return { ...asked, stop: 'cancelled' };
     case 'destroy':

@@ -32,6 +32,7 @@ import {
 } from './issue-state.ts';
 import {
   type Accepted,
+  approveUpdate,
   type Command,
   commandRefused,
   destroyUpdate,
@@ -78,6 +79,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   setHandler(pullRequestEvent, (event) => apply({ type: 'pr_event', event }));
   setHandler(pullRequestComment, (event) => apply({ type: 'pr_comment', event }));
   for (const [update, command] of [
+    [approveUpdate, 'approve'],
     [freezeUpdate, 'freeze'],
     [resumeUpdate, 'resume'],
     [retryUpdate, 'retry'],
@@ -126,6 +128,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     parkedUntil: parkedUntil(state),
     unreadComments: state.unread.length,
     held: state.held,
+    awaitsApproval: state.awaitsApproval === true,
   }));
   setHandler(timelineQuery, () => state.timeline);
 
@@ -154,6 +157,9 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           if (!(await open())) {
             return;
           }
+          break;
+        case 'await-approval':
+          await awaitApproval(theLife());
           break;
         case 'launch':
           await launch(theLife());
@@ -219,7 +225,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       }
       const opening = valueOf(reading);
       if (opening.verdict === 'target') {
-        apply({ type: 'opened', ...opening });
+        apply({ type: 'opened', ...opening, awaitsApproval: settings.approval === 'required' });
         publish(state);
         return true;
       }
@@ -244,6 +250,22 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       checking = false;
       apply({ type: 'target-checked', targeted, closedCounts });
     }
+  }
+
+  /** However long it takes, it costs nothing. */
+  async function awaitApproval({ slug, agent }: Life): Promise<void> {
+    await recordPhase();
+    report('it waits for approval', () =>
+      reporter.askForApproval.executeWithOptions({ summary: 'say that it waits for approval' }, [
+        { issue, slug, agent },
+      ]),
+    );
+    const decided = (): boolean => state.awaitsApproval !== true || mustEnd(state);
+    await until(undefined, () => decided() || mayGoOn());
+    if (!decided()) {
+      await goOn();
+    }
+    await recordPhase();
   }
 
   /** Waits for a place and starts the next run there; gives up when it is no longer wanted. */
@@ -302,7 +324,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       apply({ type: 'launch-cancelled', run: run.run });
     } else {
       apply({ type: 'launch-failed', run: run.run, reason });
-      report(() =>
+      report(`run ${run.run} could not be started`, () =>
         reporter.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
           { ...run, pullRequest: state.pullRequest, reason },
         ]),
@@ -403,7 +425,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequest: state.pullRequest,
         parkedUntil: parkedUntil(state),
       };
-      report(() =>
+      report(`run ${input.run} ended (${state.lastEnd?.outcome ?? ''})`, () =>
         reporter.reportRun.executeWithOptions({ summary: `say how run ${input.run} ended` }, [
           input,
         ]),
@@ -456,24 +478,26 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequestMerged: state.pullRequestMerged,
         outcome: state.lastEnd?.outcome,
         parkedUntil: parkedUntil(state),
+        awaitsApproval: state.awaitsApproval,
       },
     ]);
   }
 
-  function report(post: () => Promise<void>): void {
+  /** @param what people are told, for where they look when the forge does not take it */
+  function report(what: string, post: () => Promise<void>): void {
     const posting: Promise<void> = post()
-      .catch((error: unknown) => noteReportFailure(error))
+      .catch((error: unknown) => noteReportFailure(what, error))
       .finally(() => reports.delete(posting));
     reports.add(posting);
   }
 
   /** People are not told on the forge: then at least where they look next. */
-  async function noteReportFailure(error: unknown): Promise<void> {
+  async function noteReportFailure(what: string, error: unknown): Promise<void> {
     const { message } = failureOf({ state: 'rejected', error });
     log.error('a report was not posted', { message });
     await records.recordAttention({
       issue,
-      attention: `run ${state.run} ended (${state.lastEnd?.outcome ?? 'not launched'}), and the forge does not take a comment about it: ${message}`,
+      attention: `${what}, and the forge does not take a comment about it: ${message}`,
     });
   }
 
@@ -538,6 +562,7 @@ function details(state: IssueState): string {
     life === undefined ? '' : `agent \`${life.agent}\`, bottle \`${life.slug}\`, run ${state.run}`,
     state.pullRequest === undefined ? '' : `pull request #${state.pullRequest}`,
     state.held ? 'the agent label or the assignee is away' : '',
+    state.awaitsApproval === true ? 'waits for approval: the command `approve`' : '',
     ...state.timeline
       .slice(-12)
       .map(({ at, text }) => `- ${new Date(at).toISOString().slice(11, 19)} ${text}`),

@@ -26,6 +26,8 @@ export interface LifecycleSettings {
   readonly runDeadlineMs: number;
   /** How long the first comment waits for others. */
   readonly commentDebounceMs: number;
+  /** Whether each life waits for the command `approve`; absent: `off`. */
+  readonly approval?: 'required' | 'off';
   /** History events after which a life goes on as a new execution. */
   readonly continueAsNewAfter: number;
 }
@@ -68,6 +70,7 @@ export interface CommentEvent {
 }
 
 /** Updates enqueue and answer with the phase that accepted them; they never wait for the effect. */
+export const approveUpdate = defineUpdate<Accepted, [Command]>('approve');
 export const freezeUpdate = defineUpdate<Accepted, [Command]>('freeze');
 export const resumeUpdate = defineUpdate<Accepted, [Command]>('resume');
 export const retryUpdate = defineUpdate<Accepted, [Command]>('retry');
@@ -112,6 +115,8 @@ export interface IssueStatus {
   readonly unreadComments: number;
   /** True while the label or the assignee is away: nothing resumes. */
   readonly held: boolean;
+  /** True until somebody approves: nothing launches. */
+  readonly awaitsApproval: boolean;
 }
 
 export const timelineQuery = defineQuery<readonly TimelineEntry[]>('timeline');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseCommentCommand } from '../../src/domain/comment-command.ts';
 
 describe('a comment', () => {
-  test.each(['help', 'status', 'freeze', 'resume', 'retry', 'destroy'] as const)(
+  test.each(['help', 'status', 'approve', 'freeze', 'resume', 'retry', 'destroy'] as const)(
     'whose first line is /bottle %s is that command',
     (type) => {
       expect(parseCommentCommand(`/bottle ${type}`)).toEqual({ type });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publishes, saysThatItRuns, succeeds } from '../support/agents.ts';
+import { publishes, saysThatItRuns, succeeds, worker } from '../support/agents.ts';
 import { GiteaPerson } from '../support/gitea-person.ts';
 import { until } from '../support/until.ts';
 import { openIssue, type WorldIssue } from '../support/world-issue.ts';
@@ -10,23 +10,29 @@ const endless = `set -e${saysThatItRuns}
   if grep -q "that is enough" "$BOTTLE_PROMPT"; then ${publishes}${succeeds}
   else while :; do echo "still here"; sleep 0.5; done; fi`;
 
+/** Two worlds: one has places and asks nobody, in the other nothing begins without a person. */
 let world: World;
+let approving: World;
 
 beforeAll(async () => {
-  world = await startWorld({ agents: { endless } });
+  [world, approving] = await Promise.all([
+    startWorld({ agents: { endless } }),
+    startWorld({ agents: { worker }, environment: { ORCHESTRATOR_APPROVAL: 'required' } }),
+  ]);
 });
 afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
+  await approving?.[Symbol.asyncDispose]();
 });
 
-/** Comments, and waits for the reaction. */
+/** Comments, and waits for the answer. Gives the reaction, if that is one. */
 async function command(issue: WorldIssue, text: string, on = issue.number): Promise<string> {
   const id = await issue.alice.comment(on, text);
-  const reactions = await until(`an answer to ${text}`, async () => {
-    const found = await issue.alice.reactions(id);
-    return found.length > 0 ? found : undefined;
+  return await until(`an answer to ${text}`, async () => {
+    const [reaction] = await issue.alice.reactions(id);
+    const replied = (await issue.comments(on)).some(({ marker }) => marker === String(id));
+    return reaction ?? (replied && /help|status/.test(text) ? 'none' : undefined);
   });
-  return reactions.join();
 }
 
 async function replies(issue: WorldIssue, on = issue.number): Promise<string[]> {
@@ -46,12 +52,10 @@ test('an issue is led through its life by commands in comments', async () => {
   const { workflow } = await issue.reaches('running', 1);
   expect(deadlineOf(workflow) - deadlineOf(before.workflow)).toBe(7_200_000);
 
-  await issue.alice.comment(issue.number, '/bottle status');
-  const [status] = await until('the status', async () => {
-    const found = await replies(issue);
-    return found.length > 0 ? found : undefined;
-  });
-  expect(status).toMatch(/\*\*running\*\* since .*agent `endless`[^]*run 1[^]*orchestrator show/);
+  expect(await command(issue, '/bottle status')).toBe('none');
+  expect((await replies(issue))[0]).toMatch(
+    /\*\*running\*\* since .*agent `endless`[^]*run 1[^]*orchestrator show/,
+  );
 
   expect(await command(issue, '/bottle freeze')).toBe('bot +1');
   const frozen = await issue.reaches('frozen', 1);
@@ -98,6 +102,30 @@ test('an issue is led through its life by commands in comments', async () => {
     expect.stringContaining('There is no such command.'),
     expect.stringMatching(/refused:\*\* no life of the issue is open: it is destroyed/),
   ]);
+});
+
+test('where approval is required an issue waits for it, says so once, and survives a restart', async () => {
+  const issue = await openIssue(approving, await approving.repository(), 'worker');
+  const queued = await until('the question', async () => {
+    const view = await issue.view();
+    return view?.attention?.startsWith('waits for approval') ? view : undefined;
+  });
+  expect(queued).toMatchObject({ phase: 'queued', workflow: { awaitsApproval: true } });
+  const asked = async () =>
+    (await issue.comments()).filter(({ marker }) => marker === 'approval').map(({ body }) => body);
+  await until('the comment', async () => (await asked()).length > 0);
+
+  await approving.orchestrator.kill();
+  await approving.orchestrator.start();
+  expect(await command(issue, '/bottle status')).toBe('none');
+  expect((await replies(issue))[0]).toMatch(/\*\*queued\*\*[^]*waits for approval/);
+  expect(await issue.view()).toMatchObject({ phase: 'queued', run: 0 });
+
+  expect(await command(issue, '/bottle approve')).toBe('bot +1');
+  const pullRequest = await issue.worked(1);
+  expect(await command(issue, '/bottle approve', pullRequest)).toBe('bot -1');
+  expect(await asked()).toEqual([expect.stringContaining('`/bottle approve`')]);
+  expect(await issue.view()).toMatchObject({ attention: null });
 });
 
 function deadlineOf(workflow: { state: string; deadlineAt?: string | null }): number {

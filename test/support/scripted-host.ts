@@ -90,6 +90,9 @@ export class ScriptedHost {
       }
       this.calls.push(`reportRun ${run}`);
     },
+    askForApproval: async ({ agent }) => {
+      this.calls.push(`askForApproval ${agent}`);
+    },
     reportLaunchFailure: async ({ run }) => {
       this.calls.push(`reportLaunchFailure ${run}`);
     },

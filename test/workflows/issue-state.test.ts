@@ -55,7 +55,7 @@ function comment(at = ++sequence): StateEvent {
   const event = { sequence: at, kind: 'conversation', id: at, author: 'alice', on: 7 } as const;
   return { type: 'pr_comment', event };
 }
-function command(name: 'freeze' | 'resume' | 'retry' | 'destroy'): StateEvent {
+function command(name: 'approve' | 'freeze' | 'resume' | 'retry' | 'destroy'): StateEvent {
   return { type: 'command', command: name, by: 'bob' };
 }
 
@@ -492,6 +492,37 @@ describe('commands', () => {
   });
 });
 
+describe('a life that must be approved', () => {
+  const unapproved: StateEvent = { ...opened, awaitsApproval: true };
+
+  test('waits while it is queued, whatever is said, and launches when somebody approves', () => {
+    const waiting = after(unapproved, comment(), onIssue('edited'));
+    expect(nextStep(waiting, debounceMs)).toEqual({ do: 'await-approval' });
+    expect(refusal(waiting, 'retry')).toMatch(/waits for `approve`/);
+    expect(refusal(waiting, 'freeze')).toBeDefined();
+    expect(refusal(waiting, 'approve')).toBeUndefined();
+    const approved = reduce(waiting, command('approve'), 1);
+    expect(nextStep(approved, debounceMs)).toEqual({ do: 'launch' });
+    expect(approved.timeline.at(-1)?.text).toBe('bob approved');
+    expect(refusal(approved, 'approve')).toMatch(/nothing waits for approval/);
+  });
+
+  test('is cancelled when it is untargeted, closed or destroyed meanwhile', () => {
+    const away: StateEvent = { type: 'target-checked', targeted: false, closedCounts: true };
+    for (const event of [away, onIssue('closed'), command('destroy')]) {
+      expect(step(unapproved, event)).toEqual({ do: 'destroy' });
+    }
+  });
+
+  test('needs no approval for what comes after its first launch', () => {
+    const failed: StateEvent = { type: 'launch-failed', run: 1, reason: 'no disk' };
+    const again = after(unapproved, command('approve'), failed, command('retry'), {
+      type: 'resuming',
+    });
+    expect(nextStep(again, debounceMs)).toEqual({ do: 'launch' });
+  });
+});
+
 describe('signal_done', () => {
   const signal = (run: number): StateEvent => ({
     type: 'signal_done',
@@ -525,6 +556,8 @@ test('whatever happens in whatever order, the state stays plain JSON and a step 
     () => onPullRequest('closed'),
     () => onPullRequest('reopened'),
     () => comment(),
+    () => ({ ...opened, awaitsApproval: true }),
+    () => command('approve'),
     () => command('freeze'),
     () => command('resume'),
     () => command('destroy'),

@@ -8,6 +8,7 @@ import { createIssueCommands, createWorkflowSignals } from '../../src/temporal/i
 import { createWorkers, type Workers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
 import {
+  approveUpdate,
   type Command,
   destroyUpdate,
   extendDeadlineUpdate,
@@ -448,6 +449,40 @@ describe('commands', () => {
     });
     await until('a second life', () => host.lives === 2);
     expect(count('openLife retry')).toBe(1);
+  });
+});
+
+describe('a life that must be approved', () => {
+  const approval = { approval: 'required' } as const;
+
+  test('is asked for once, waits across restarts, says so, and launches when somebody approves', async () => {
+    const one = anIssue(approval);
+    await one.event('opened');
+    await until('the question', () => count('askForApproval demo') === 1);
+    expect(await one.status()).toMatchObject({ phase: 'queued', awaitsApproval: true });
+    await restartWorkers();
+    await one.comment();
+    expect(await one.status()).toMatchObject({ phase: 'queued', unreadComments: 1 });
+    expect(host.launches).toEqual([]);
+    expect(await one.handle.executeUpdate(approveUpdate, by)).toEqual({ phase: 'queued' });
+    await one.reaches('running');
+    expect((await one.status()).awaitsApproval).toBe(false);
+    expect(count('askForApproval demo')).toBe(1);
+    host.run(1).done();
+    await one.reaches('frozen');
+    await one.handle.executeUpdate(resumeUpdate, by);
+    await until('the second run', () => host.launches.length === 2);
+  });
+
+  test('ends when the label is taken away meanwhile', async () => {
+    const one = anIssue(approval);
+    await one.event('opened');
+    await until('the question', () => count('askForApproval demo') === 1);
+    host.targeted = false;
+    await one.event('labelled');
+    await one.handle.result();
+    expect(host.launches).toEqual([]);
+    expect(host.phases.at(-1)).toBe('destroyed');
   });
 });
 

@@ -75,6 +75,7 @@ export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
         deadlineAt: isoTime(status.deadlineAt),
         unreadComments: status.unreadComments,
         held: status.held,
+        awaitsApproval: status.awaitsApproval,
         timeline: timeline.map(({ at, text }) => ({ at: isoTime(at), text })),
       };
     } catch (error) {
