@@ -1,15 +1,12 @@
 import { log } from '@temporalio/activity';
 import { formatIssue, type IssueRef } from '../domain/issue.ts';
 import { approvalReport, launchFailureReport, runReport } from '../domain/reports.ts';
-import type { Forge } from '../forges/forge.ts';
-import type { Store } from '../store/store.ts';
 import { heartbeating } from './heartbeat.ts';
 import type { ReportActivities } from './inputs.ts';
 import { postOnIssue } from './post-on-issue.ts';
+import { type ShowStatePorts, stateShower } from './show-state.ts';
 
-export interface ReportActivityPorts {
-  readonly forge: Forge;
-  readonly store: Store;
+export interface ReportActivityPorts extends ShowStatePorts {
   /** Tells a person how to look at an issue. */
   readonly lookAt: (issue: IssueRef) => string;
 }
@@ -42,6 +39,8 @@ export function createReportActivities(ports: ReportActivityPorts): ReportActivi
       const key = { slug, run, digest: 'run-end' };
       await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
     },
+
+    showState: stateShower(ports),
 
     async askForApproval({ issue, slug, agent }) {
       const key = { slug, run: 0, digest: 'approval' };

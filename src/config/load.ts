@@ -42,6 +42,7 @@ export interface Config {
     Settings,
     'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs' | 'approval'
   >;
+  readonly stateLabels: boolean;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
   /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
@@ -117,6 +118,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'publicUrl',
       'maxBottles',
       'approval',
+      'stateLabels',
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
@@ -154,6 +156,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       commentDebounceMs: known.commentDebounceMs,
       approval: known.approval,
     },
+    stateLabels: known.stateLabels,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
     botBottleCli: botBottleCliOf(known.botBottleCli, environment),

@@ -10,6 +10,7 @@ import type { DeliveryState } from './store.ts';
 export interface Schema {
   readonly deliveries: DeliveriesTable;
   readonly repositories: RepositoriesTable;
+  readonly told_once: { readonly repository_id: number; readonly what: string };
   readonly forge_state: ForgeStateTable;
   readonly untargeted_issues: IssueKey & { readonly since: number };
   readonly comments: CommentsTable;

@@ -88,6 +88,9 @@ export interface RepositoryStore {
     owner: string,
     name: string,
   ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
+  /** Whether people were told of something that is said once for a whole repository. */
+  wasTold(repositoryId: number, what: string): Promise<boolean>;
+  markTold(repositoryId: number, what: string): Promise<void>;
 }
 
 /**

@@ -44,6 +44,8 @@ export interface IssueState {
   readonly lastEnd: LastEnd | undefined;
   readonly pullRequest: number | undefined;
   readonly pullRequestMerged: boolean;
+  /** How often its head has moved. Absent: never. */
+  readonly pushes?: number;
   /** Comments that no run has read; their texts are in the store. */
   readonly unread: readonly UnreadComment[];
   /** Epoch milliseconds at which the first unread comment came. */
@@ -377,14 +379,14 @@ export function needsReport(state: IssueState): boolean {
   if (end === undefined || (end.outcome === 'cancelled' && end.askedFor)) {
     return false;
   }
-  if (end.outcome === 'exited') {
-    return end.exitCode !== 0 || end.failed === true || state.pullRequest === undefined;
-  }
-  return !(
-    end.outcome === 'done' &&
-    end.doneStatus === 'success' &&
-    state.pullRequest !== undefined
-  );
+  return !succeeded(end) || state.pullRequest === undefined;
+}
+
+/** By what agent and program say of themselves. */
+export function succeeded(end: LastEnd): boolean {
+  return end.outcome === 'exited'
+    ? end.exitCode === 0 && end.failed !== true
+    : end.outcome === 'done' && end.doneStatus === 'success';
 }
 
 const timelineLimit = 200;
@@ -513,8 +515,9 @@ function onPullRequest(state: IssueState, event: PullRequestEvent, now: number):
     }
     case 'reopened':
       return isEnding(state) ? beginAgain(state, 'reopened', now) : state;
-    case 'edited':
     case 'synchronized':
+      return { ...state, pushes: (state.pushes ?? 0) + 1 };
+    case 'edited':
       return state;
   }
 }

@@ -50,6 +50,7 @@ import {
   timelineQuery,
 } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { shownState } from './shown-state.ts';
 
 /**
  * One issue, from targeted to destroyed. Waits, timers, retries and order are Temporal's; what an event means is
@@ -62,6 +63,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   let state: IssueState = began;
   /** Comments on the forge that are being posted while the issue goes on. */
   const reports = new Set<Promise<void>>();
+  /** What the forge shows, as JSON. */
+  let shown: string | undefined;
   /** The forge is being asked whether the issue is still a target. */
   let checking = false;
 
@@ -146,6 +149,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       await condition(() => state !== began);
     }
     void keepChecking();
+    void keepShowing();
     await live();
   });
 
@@ -181,14 +185,14 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           break;
         case 'begin-again':
           // A comment that cannot be posted does not keep the next life waiting for long.
-          await condition(quiet, '1 minute');
+          await condition(allTold, '1 minute');
           await beginAgain(step.cause);
           break;
         case 'finish':
-          if (quiet()) {
+          if (allTold()) {
             return;
           }
-          await condition(() => quiet() || state.again !== undefined);
+          await condition(() => allTold() || state.again !== undefined);
           break;
       }
     }
@@ -250,6 +254,33 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       checking = false;
       apply({ type: 'target-checked', targeted, closedCounts });
     }
+  }
+
+  /**
+   * Shows on the forge where the issue is: one state at a time, and of those that come meanwhile the newest. Nobody waits for it
+   * but the end.
+   */
+  async function keepShowing(): Promise<void> {
+    for (;;) {
+      await condition(() => toShow() !== shown);
+      const next = shownState(state, settings.shows);
+      const text = toShow();
+      if (next !== undefined) {
+        const summary = next.status?.description ?? next.label ?? 'no label';
+        try {
+          await reporter.showState.executeWithOptions({ summary }, [{ issue, ...next }]);
+        } catch (error) {
+          const { message } = failureOf({ state: 'rejected', error });
+          log.warn('the forge does not show where the issue is', { message });
+        }
+      }
+      shown = text;
+    }
+  }
+
+  function toShow(): string | undefined {
+    const next = shownState(state, settings.shows);
+    return next === undefined ? undefined : JSON.stringify(next);
   }
 
   /** However long it takes, it costs nothing. */
@@ -499,6 +530,11 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       issue,
       attention: `${what}, and the forge does not take a comment about it: ${message}`,
     });
+  }
+
+  /** The forge knows everything that people are to see there. */
+  function allTold(): boolean {
+    return quiet() && toShow() === shown;
   }
 
   function quiet(): boolean {

@@ -28,6 +28,8 @@ export interface LifecycleSettings {
   readonly commentDebounceMs: number;
   /** Whether each life waits for the command `approve`; absent: `off`. */
   readonly approval?: 'required' | 'off';
+  /** Whether the forge shows where the issue is: by a commit status, and by labels. Absent: it does not. */
+  readonly shows?: { readonly labels: boolean };
   /** History events after which a life goes on as a new execution. */
   readonly continueAsNewAfter: number;
 }

@@ -61,6 +61,7 @@ describe('the configuration', () => {
         commentDebounceMs: 10_000,
         approval: 'off',
       },
+      stateLabels: false,
       maxBottles: 2,
       botBottleCli: { program: 'cli.py', path: '', home },
       llm: { routes: {}, keys: {} },
@@ -95,6 +96,7 @@ describe('the configuration', () => {
       COMMENT_DEBOUNCE: '0',
       MAX_BOTTLES: '7',
       ORCHESTRATOR_APPROVAL: 'required',
+      ORCHESTRATOR_STATE_LABELS: 'true',
       FORGE_WEBHOOK_HOST: '::',
       FORGE_WEBHOOK_PORT: '9000',
       ORCHESTRATOR_PUBLIC_URL: 'https://bots.example/',
@@ -111,6 +113,7 @@ describe('the configuration', () => {
         commentDebounceMs: 0,
         approval: 'required',
       },
+      stateLabels: true,
       maxBottles: 7,
       logLevel: 'debug',
     });

@@ -103,7 +103,11 @@ function anIssue(settings: Partial<LifecycleSettings> = {}) {
         event: { sequence: at, kind: 'conversation', id: at, author: 'alice', on: 7 },
       });
     },
-    pullRequest: (action: 'opened' | 'closed' | 'reopened', merged = false, at = ++sequence) =>
+    pullRequest: (
+      action: 'opened' | 'closed' | 'reopened' | 'synchronized',
+      merged = false,
+      at = ++sequence,
+    ) =>
       signals.signalWithStart(issue, 'A pull request', 'http://forge', {
         signal: 'pr_event',
         event: {
@@ -483,6 +487,43 @@ describe('a life that must be approved', () => {
     await one.handle.result();
     expect(host.launches).toEqual([]);
     expect(host.phases.at(-1)).toBe('destroyed');
+  });
+});
+
+describe('the state on the forge', () => {
+  test('is shown from phase to phase, the last of it before the workflow ends', async () => {
+    const one = await aRunningIssue({ shows: { labels: true } });
+    host.run(1).done();
+    await one.reaches('frozen');
+    await until('it to be shown', () => host.shown.at(-1) === 'frozen success #7');
+    await one.pullRequest('closed', true);
+    await one.handle.result();
+    expect(host.shown.at(-1)).toBe('success #7');
+    expect(host.shown).toContain('running');
+  });
+
+  test('is shown again when the head of the pull request moves, and not when nothing changes', async () => {
+    const one = await aRunningIssue({ shows: { labels: false } });
+    await one.pullRequest('opened');
+    await until('it to be shown', () => host.shown.length === 1);
+    await one.comment();
+    await one.pullRequest('synchronized');
+    await until('it to be shown again', () => host.shown.length === 2);
+    expect(host.shown).toEqual(['pending #7', 'pending #7']);
+  });
+
+  test('holds back nothing while the forge does not answer, but the end of the workflow', async () => {
+    const one = await aRunningIssue({ shows: { labels: true } });
+    await until('it to be shown', () => host.shown.at(-1) === 'running');
+    const answer = Promise.withResolvers<void>();
+    host.forgeAnswers = answer.promise;
+    host.run(1).done();
+    await one.reaches('frozen');
+    await one.handle.executeUpdate(destroyUpdate, by);
+    await one.reaches('destroyed');
+    answer.resolve();
+    await one.handle.result();
+    expect(host.shown.at(-1)).toBe('success #7');
   });
 });
 

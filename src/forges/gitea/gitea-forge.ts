@@ -6,7 +6,7 @@ import {
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge, Reaction } from '../forge.ts';
+import type { CommitStatus, DirectoryEntry, Forge, LabelDraft, Reaction } from '../forge.ts';
 import { apiPath } from './api-path.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
@@ -43,6 +43,8 @@ const writes: ReadonlySet<string> = new Set(['write', 'admin', 'owner']);
 class GiteaForge implements Forge {
   readonly host: string;
   readonly #client: GiteaClient;
+  /** By repository and name: labels that are being made. Gitea would make a second one of the same name. */
+  readonly #making = new Map<string, Promise<number>>();
 
   constructor(client: GiteaClient, host: string) {
     this.#client = client;
@@ -151,6 +153,51 @@ class GiteaForge implements Forge {
     await this.#client.post(path, { content: reaction }, schema.reactionSchema);
   }
 
+  async setCommitStatus(
+    repository: RepositoryRef,
+    commit: string,
+    { context, state, description, url }: CommitStatus,
+  ): Promise<void> {
+    const path = pathOf(repository);
+    const { statuses } = await this.#client.get(
+      `${path}${apiPath`/commits/${commit}/status`}?limit=50`,
+      schema.combinedStatusSchema,
+    );
+    const said = statuses?.find((status) => status.context === context);
+    if (
+      said?.status === state &&
+      said.description === description &&
+      said.target_url === (url ?? '')
+    ) {
+      return;
+    }
+    await this.#client.post(
+      `${path}${apiPath`/statuses/${commit}`}`,
+      { context, state, description, target_url: url ?? '' },
+      schema.commitStatusSchema,
+    );
+  }
+
+  async replaceLabel(
+    repository: RepositoryRef,
+    number: number,
+    prefix: string,
+    label: LabelDraft | undefined,
+  ): Promise<void> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}/labels`}`;
+    const present = await this.#client.get(path, schema.labelsSchema);
+    if (label !== undefined && !present.some(({ name }) => name === label.name)) {
+      const id = await this.#labelId(repository, label);
+      await this.#client.post(path, { labels: [id] }, schema.labelsSchema);
+    }
+    for (const { id, name } of present) {
+      if (name.startsWith(prefix) && name !== label?.name) {
+        // One that is exclusive has taken it away already.
+        await this.#client.delete(`${path}${apiPath`/${id}`}`).catch(noneIfAbsent);
+      }
+    }
+  }
+
   async updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void> {
     const path = `${pathOf(repository)}${apiPath`/issues/${number}`}`;
     await this.#client.patch(path, { body }, schema.issueSchema);
@@ -243,6 +290,46 @@ class GiteaForge implements Forge {
     const item = await this.#client.get(path, schema.issueSchema);
     mustBe(repository, item.repository.id);
     return item;
+  }
+
+  /** Of the repository, or of the org that it belongs to; made in the repository where there is none. */
+  async #labelId(repository: RepositoryRef, label: LabelDraft): Promise<number> {
+    const lists = [`${pathOf(repository)}/labels`, apiPath`/orgs/${repository.owner}/labels`];
+    for (const list of lists) {
+      const known = await this.#findLabel(list, label.name);
+      if (known !== undefined) {
+        return known;
+      }
+    }
+    const key = `${repository.id}/${label.name}`;
+    const making =
+      this.#making.get(key) ??
+      this.#makeLabel(repository, label).finally(() => this.#making.delete(key));
+    this.#making.set(key, making);
+    return await making;
+  }
+
+  async #findLabel(path: string, wanted: string): Promise<number | undefined> {
+    try {
+      for await (const { id, name } of this.#client.list(path, schema.labelsSchema)) {
+        if (name === wanted) {
+          return id;
+        }
+      }
+    } catch (error) {
+      // A person has no labels, an org does.
+      noneIfAbsent(error);
+    }
+    return undefined;
+  }
+
+  async #makeLabel(
+    repository: RepositoryRef,
+    { name, colour, description, exclusive }: LabelDraft,
+  ): Promise<number> {
+    const path = `${pathOf(repository)}/labels`;
+    const draft = { name, color: colour, description, exclusive };
+    return (await this.#client.post(path, draft, schema.labelSchema)).id;
   }
 
   async *#reviewComments(repository: RepositoryRef, number: number): AsyncGenerator<Comment> {

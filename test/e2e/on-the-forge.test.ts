@@ -10,14 +10,21 @@ const endless = `set -e${saysThatItRuns}
   if grep -q "that is enough" "$BOTTLE_PROMPT"; then ${publishes}${succeeds}
   else while :; do echo "still here"; sleep 0.5; done; fi`;
 
-/** Two worlds: one has places and asks nobody, in the other nothing begins without a person. */
+/** In one world nobody is asked, in the other nothing begins without a person, and labels show where it is. */
 let world: World;
 let approving: World;
 
 beforeAll(async () => {
   [world, approving] = await Promise.all([
     startWorld({ agents: { endless } }),
-    startWorld({ agents: { worker }, environment: { ORCHESTRATOR_APPROVAL: 'required' } }),
+    startWorld({
+      agents: { worker },
+      environment: {
+        ORCHESTRATOR_APPROVAL: 'required',
+        ORCHESTRATOR_STATE_LABELS: 'true',
+        ORCHESTRATOR_PUBLIC_URL: 'https://bots.example',
+      },
+    }),
   ]);
 });
 afterAll(async () => {
@@ -121,12 +128,53 @@ test('where approval is required an issue waits for it, says so once, and surviv
   expect((await replies(issue))[0]).toMatch(/\*\*queued\*\*[^]*waits for approval/);
   expect(await issue.view()).toMatchObject({ phase: 'queued', run: 0 });
 
+  expect(await stateLabels(issue)).toEqual(['bottle/queued']);
   expect(await command(issue, '/bottle approve')).toBe('bot +1');
   const pullRequest = await issue.worked(1);
   expect(await command(issue, '/bottle approve', pullRequest)).toBe('bot -1');
   expect(await asked()).toEqual([expect.stringContaining('`/bottle approve`')]);
   expect(await issue.view()).toMatchObject({ attention: null });
+
+  // What the forge shows of it, from here to the end.
+  const branch = `bot-bottle/issue-${issue.number}`;
+  const shows = (label: string[], description: string) =>
+    until(`${label.join()} and ${description}`, async () => {
+      const status = (await issue.alice.statuses(branch)).at(-1);
+      return (
+        String(await stateLabels(issue)) === String(label) && status?.description === description
+      );
+    });
+  await shows(['bottle/frozen'], 'Run 1 is done');
+  expect((await issue.alice.statuses(branch)).at(-1)).toEqual({
+    context: 'bot-bottle',
+    state: 'success',
+    description: 'Run 1 is done',
+    url: 'https://bots.example',
+  });
+  await issue.alice.comment(pullRequest, 'once more');
+  await issue.worked(2);
+  await shows(['bottle/frozen'], 'Run 2 is done');
+  // The newest commit is another one now.
+  await issue.alice.push(branch, 'by-hand.txt');
+  await shows(['bottle/frozen'], 'Run 2 is done');
+  await issue.alice.merge(pullRequest);
+  await issue.reaches('destroyed', 2);
+  await issue.workflow.result();
+  expect(await stateLabels(issue)).toEqual([]);
+  const made = (await issue.alice.labels()).filter(({ name }) => name.startsWith('bottle/'));
+  expect(made.map(({ name }) => name).toSorted()).toEqual([
+    'bottle/frozen',
+    'bottle/queued',
+    'bottle/running',
+  ]);
+  for (const { exclusive, description } of made) {
+    expect([exclusive, description]).toEqual([true, expect.stringMatching(/\w+/)]);
+  }
 });
+
+async function stateLabels(issue: WorldIssue): Promise<string[]> {
+  return (await issue.labels()).filter((name) => name.startsWith('bottle/'));
+}
 
 function deadlineOf(workflow: { state: string; deadlineAt?: string | null }): number {
   return Date.parse(workflow.deadlineAt ?? '');
