@@ -533,8 +533,12 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
         const other = await alice.openIssue({ title: 'More work' });
         const seen = async () => (await forge.readIssue(ref, number)).labels.toSorted();
 
+        const others: number[] = [];
+        for (let more = 0; more < 4; more++) {
+          others.push(await alice.openIssue({ title: 'Yet more work' }));
+        }
         await Promise.all(
-          [number, other].map((one) => forge.replaceLabel(ref, one, 'bottle/', running)),
+          [number, other, ...others].map((one) => forge.replaceLabel(ref, one, 'bottle/', running)),
         );
         expect(await seen()).toEqual(['bot-bottle:demo', 'bottle/running', 'bug']);
         await forge.replaceLabel(ref, number, 'bottle/', frozen);

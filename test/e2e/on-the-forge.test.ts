@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { publishes, saysThatItRuns, succeeds, worker } from '../support/agents.ts';
 import { GiteaPerson } from '../support/gitea-person.ts';
@@ -58,6 +60,16 @@ test('an issue is led through its life by commands in comments', async () => {
   expect(await command(issue, '/bottle extend 2h')).toBe('bot +1');
   const { workflow } = await issue.reaches('running', 1);
   expect(deadlineOf(workflow) - deadlineOf(before.workflow)).toBe(7_200_000);
+
+  // As if it had been killed between doing that and writing it down.
+  await world.orchestrator.kill();
+  const forgotten = forgetLastCommand(world);
+  await world.orchestrator.start();
+  await until('it to be handled again', async () =>
+    (await world.deliveries('dispatched')).some(({ sequence }) => sequence === forgotten),
+  );
+  const again = await issue.reaches('running', 1);
+  expect(deadlineOf(again.workflow)).toBe(deadlineOf(workflow));
 
   expect(await command(issue, '/bottle status')).toBe('none');
   expect((await replies(issue))[0]).toMatch(
@@ -171,6 +183,27 @@ test('where approval is required an issue waits for it, says so once, and surviv
     expect([exclusive, description]).toEqual([true, expect.stringMatching(/\w+/)]);
   }
 });
+
+/** Its delivery waits again, and what it came to is not known. Only while nobody else uses the store. */
+function forgetLastCommand({ dataDirectory }: World): number {
+  const database = new Database(join(dataDirectory, 'orchestrator.db'));
+  try {
+    const [last] = database
+      .prepare<[], { sequence: number }>(
+        'select max(sequence) as sequence from comments where command_accepted = 1',
+      )
+      .all();
+    const sequence = last?.sequence ?? 0;
+    database.prepare("update deliveries set state = 'waiting' where sequence = ?").run(sequence);
+    const { changes } = database
+      .prepare('update comments set command_accepted = null where sequence = ?')
+      .run(sequence);
+    expect(changes).toBe(1);
+    return sequence;
+  } finally {
+    database.close();
+  }
+}
 
 async function stateLabels(issue: WorldIssue): Promise<string[]> {
   return (await issue.labels()).filter((name) => name.startsWith('bottle/'));

@@ -43,8 +43,8 @@ const writes: ReadonlySet<string> = new Set(['write', 'admin', 'owner']);
 class GiteaForge implements Forge {
   readonly host: string;
   readonly #client: GiteaClient;
-  /** By repository and name: labels that are being made. Gitea would make a second one of the same name. */
-  readonly #making = new Map<string, Promise<number>>();
+  /** By repository and name: ids that are being looked for. Gitea would make a second label of the same name. */
+  readonly #labelIds = new Map<string, Promise<number>>();
 
   constructor(client: GiteaClient, host: string) {
     this.#client = client;
@@ -292,8 +292,18 @@ class GiteaForge implements Forge {
     return item;
   }
 
+  /** Who asks while somebody else does gets the same answer. */
+  #labelId(repository: RepositoryRef, label: LabelDraft): Promise<number> {
+    const key = `${repository.id}/${label.name}`;
+    const finding =
+      this.#labelIds.get(key) ??
+      this.#findOrMakeLabel(repository, label).finally(() => this.#labelIds.delete(key));
+    this.#labelIds.set(key, finding);
+    return finding;
+  }
+
   /** Of the repository, or of the org that it belongs to; made in the repository where there is none. */
-  async #labelId(repository: RepositoryRef, label: LabelDraft): Promise<number> {
+  async #findOrMakeLabel(repository: RepositoryRef, label: LabelDraft): Promise<number> {
     const lists = [`${pathOf(repository)}/labels`, apiPath`/orgs/${repository.owner}/labels`];
     for (const list of lists) {
       const known = await this.#findLabel(list, label.name);
@@ -301,12 +311,9 @@ class GiteaForge implements Forge {
         return known;
       }
     }
-    const key = `${repository.id}/${label.name}`;
-    const making =
-      this.#making.get(key) ??
-      this.#makeLabel(repository, label).finally(() => this.#making.delete(key));
-    this.#making.set(key, making);
-    return await making;
+    const { name, colour, description, exclusive } = label;
+    const draft = { name, color: colour, description, exclusive };
+    return (await this.#client.post(`${pathOf(repository)}/labels`, draft, schema.labelSchema)).id;
   }
 
   async #findLabel(path: string, wanted: string): Promise<number | undefined> {
@@ -321,15 +328,6 @@ class GiteaForge implements Forge {
       noneIfAbsent(error);
     }
     return undefined;
-  }
-
-  async #makeLabel(
-    repository: RepositoryRef,
-    { name, colour, description, exclusive }: LabelDraft,
-  ): Promise<number> {
-    const path = `${pathOf(repository)}/labels`;
-    const draft = { name, color: colour, description, exclusive };
-    return (await this.#client.post(path, draft, schema.labelSchema)).id;
   }
 
   async *#reviewComments(repository: RepositoryRef, number: number): AsyncGenerator<Comment> {
