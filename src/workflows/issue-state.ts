@@ -347,8 +347,11 @@ export function refusal(
     case 'destroy':
       return undefined;
     case 'approve':
-      return state.awaitsApproval === true
-        ? undefined
+      if (state.awaitsApproval === true) {
+        return undefined;
+      }
+      return state.life === undefined
+        ? 'the issue is still being read: ask again in a moment'
         : `nothing waits for approval: the issue is ${phase}`;
     case 'freeze':
       return phase === 'running' || phase === 'resuming'

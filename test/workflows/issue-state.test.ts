@@ -505,6 +505,7 @@ describe('a life that must be approved', () => {
     expect(nextStep(approved, debounceMs)).toEqual({ do: 'launch' });
     expect(approved.timeline.at(-1)?.text).toBe('bob approved');
     expect(refusal(approved, 'approve')).toMatch(/nothing waits for approval/);
+    expect(refusal(beginState(issue, 0), 'approve')).toMatch(/still being read/);
   });
 
   test('is cancelled when it is untargeted, closed or destroyed meanwhile', () => {
