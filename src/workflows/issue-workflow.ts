@@ -50,7 +50,7 @@ import {
   timelineQuery,
 } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
-import { shownState } from './shown-state.ts';
+import { type ShownState, shownState } from './shown-state.ts';
 
 /**
  * One issue, from targeted to destroyed. Waits, timers, retries and order are Temporal's; what an event means is
@@ -63,7 +63,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   let state: IssueState = began;
   /** Comments on the forge that are being posted while the issue goes on. */
   const reports = new Set<Promise<void>>();
-  /** What the forge shows, as JSON. */
+  /** What the forge shows, as JSON; undefined when that is nothing. */
   let shown: string | undefined;
   /** The forge is being asked whether the issue is still a target. */
   let checking = false;
@@ -262,9 +262,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
    */
   async function keepShowing(): Promise<void> {
     for (;;) {
-      await condition(() => toShow() !== shown);
-      const next = shownState(state, settings.shows);
-      const text = toShow();
+      await condition(() => !isShown());
+      const next = toShow();
       if (next !== undefined) {
         const summary = next.status?.description ?? next.label ?? 'no label';
         try {
@@ -274,13 +273,16 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           log.warn('the forge does not show where the issue is', { message });
         }
       }
-      shown = text;
+      shown = JSON.stringify(next);
     }
   }
 
-  function toShow(): string | undefined {
-    const next = shownState(state, settings.shows);
-    return next === undefined ? undefined : JSON.stringify(next);
+  function toShow(): ShownState | undefined {
+    return shownState(state, settings.shows);
+  }
+
+  function isShown(): boolean {
+    return JSON.stringify(toShow()) === shown;
   }
 
   /** However long it takes, it costs nothing. */
@@ -534,7 +536,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
 
   /** The forge knows everything that people are to see there. */
   function allTold(): boolean {
-    return quiet() && toShow() === shown;
+    return quiet() && isShown();
   }
 
   function quiet(): boolean {
