@@ -28,18 +28,21 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
   const unasked = (): never => {
     throw new Error('deliveries only');
   };
+  const names = { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] };
   const server = await buildServer({
     store,
     commands: { send: unasked, status: unasked, timeline: unasked },
     bottles: { readOutput: unasked },
     checks: [],
     token: 'unused',
+    names,
     version: '0',
     logger: createLogger({ level: 'info', org: 'bot-bottle' }),
   });
   await server.register(webhookRoutes, {
     parser: webhookParser('gitea'),
     secret: webhookSecret,
+    names,
     deliveries: store.deliveries,
     onAccepted: () => {},
   });

@@ -47,18 +47,21 @@ async function quote(
 ): Promise<Comment[]> {
   const quoted: Comment[] = [];
   for (const number of new Set(taken.map((comment) => comment.on))) {
-    const wanted = new Set(
-      taken.filter((one) => one.on === number).map((one) => `${one.kind}/${one.id}`),
-    );
+    const wanted = new Set(taken.filter((one) => one.on === number).map(nameOf));
     const found = await list(number);
     quoted.push(
       ...found.filter(
-        ({ kind, id, body }) =>
-          wanted.has(`${kind}/${id}`) &&
+        (comment) =>
+          wanted.has(nameOf(comment)) &&
           // It may have become one by an edit that is not known yet.
-          (kind !== 'conversation' || parseCommentCommand(body) === undefined),
+          (comment.kind !== 'conversation' || parseCommentCommand(comment.body) === undefined),
       ),
     );
   }
   return quoted.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+}
+
+/** A reply below a line of code is delivered as a comment of the conversation, and listed as an inline one. */
+function nameOf({ kind, id }: Pick<Comment, 'kind' | 'id'>): string {
+  return `${kind === 'review' ? 'review' : 'comment'}/${id}`;
 }

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { LlmRoute } from '../domain/agent.ts';
 import { ConfigError } from '../domain/errors.ts';
+import { isLoopback } from '../domain/loopback.ts';
 import { readLlmKeys, readLlmRoutes, withoutKeys } from './llm-routes.ts';
 import { settings, tomlKey, type Settings } from './schema.ts';
 import {
@@ -35,6 +36,8 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly publicUrl: string | undefined;
+    /** Host names under which it may be asked, besides those of `host` and `publicUrl`. */
+    readonly allowedHosts: readonly string[];
     /** Undefined: unsigned deliveries are accepted, because somebody asked for that. */
     readonly webhookSecret: string | undefined;
   };
@@ -43,6 +46,7 @@ export interface Config {
     'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs' | 'approval'
   >;
   readonly stateLabels: boolean;
+  readonly reconcileIntervalMs: number;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
   /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
@@ -87,6 +91,8 @@ export interface ClientLoadOptions {
   readonly configFile?: string;
   /** `--url` */
   readonly url?: string;
+  /** `--token` */
+  readonly token?: string;
   /** `--token-file` */
   readonly tokenFile?: string;
 }
@@ -116,12 +122,14 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'host',
       'port',
       'publicUrl',
+      'allowedHosts',
       'maxBottles',
       'approval',
       'stateLabels',
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
+      'reconcileIntervalMs',
       'botBottleCli',
       'logLevel',
     ],
@@ -135,6 +143,10 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   if (values.insecureWebhooks === false) {
     const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
     requireSetting('webhookSecret', values.webhookSecret, sources, hint);
+  } else if (values.webhookSecret === undefined && !isLoopback(values.host ?? 'localhost')) {
+    sources.problems.push(
+      `${settings.host.variable}: "${values.host}" is no loopback address, and only there are unsigned deliveries accepted. Accepted: 127.0.0.1, or any address with ${settings.webhookSecret.variable}.`,
+    );
   }
   throwProblems(sources);
   // Without a problem every setting with a default, and every required one, has a value.
@@ -148,6 +160,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       host: known.host,
       port: known.port,
       publicUrl: known.publicUrl,
+      allowedHosts: known.allowedHosts ?? [],
       webhookSecret: known.webhookSecret,
     },
     lifecycle: {
@@ -157,6 +170,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       approval: known.approval,
     },
     stateLabels: known.stateLabels,
+    reconcileIntervalMs: known.reconcileIntervalMs,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
     botBottleCli: botBottleCliOf(known.botBottleCli, environment),
@@ -176,6 +190,7 @@ export function loadClientConfig(
 ): ClientConfig {
   const flags: Flags = {
     ...(options.url !== undefined && { url: { flag: '--url', text: options.url } }),
+    ...(options.token !== undefined && { token: { flag: '--token', text: options.token } }),
     ...(options.tokenFile !== undefined && {
       token: { flag: '--token-file', file: options.tokenFile },
     }),

@@ -11,14 +11,17 @@ import {
 } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { ConfigError } from '../domain/errors.ts';
+import { apiTokenStore } from './api-tokens.ts';
 import { commentStore } from './comments.ts';
 import { deliveryStore } from './deliveries.ts';
 import { issueStore } from './issues.ts';
 import { migrations } from './migrations/all.ts';
 import { operationStore } from './operations.ts';
+import { reconcileStore } from './reconcile.ts';
 import { repositoryStore } from './repositories.ts';
 import { runStore } from './runs.ts';
 import type { Schema } from './schema.ts';
+import { stateChangeStore } from './state-changes.ts';
 import type { Store } from './store.ts';
 
 /** A wait for a lock blocks the whole process, heartbeats too, so it is short. */
@@ -56,6 +59,9 @@ export async function openStore(path: string): Promise<Store> {
     comments: commentStore(db),
     runs: runStore(db),
     operations: operationStore(db),
+    apiTokens: apiTokenStore(db),
+    stateChanges: stateChangeStore(db),
+    reconcile: reconcileStore(db),
     close: () => db.destroy(),
   };
 }

@@ -1,15 +1,16 @@
 import type { EgressSummary } from '../domain/egress.ts';
 import type { CommentVerdict } from '../domain/comment-verdict.ts';
 import type { ProviderName } from '../domain/agent.ts';
+import type { TokenScope } from '../domain/api-token.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
 import type { Budget, Usage } from '../domain/usage.ts';
 
 /**
- * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log. One SQLite file,
- * opened by one process (WAL, `synchronous=FULL`): when a call has resolved, its effect survives a power cut.
+ * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log; and the API's tokens.
+ * One SQLite file, opened by one process (WAL, `synchronous=FULL`): when a call has resolved, its effect survives a power cut.
  *
  * Every call is one transaction. Absent rows are `undefined`. Times are epoch milliseconds.
  */
@@ -20,10 +21,13 @@ export interface Store {
   readonly comments: CommentStore;
   readonly runs: RunStore;
   readonly operations: OperationStore;
+  readonly apiTokens: ApiTokenStore;
+  readonly stateChanges: StateChangeStore;
+  readonly reconcile: ReconcileStore;
   close(): Promise<void>;
 }
 
-/** Webhook deliveries, each until it has reached its workflow. */
+/** Deliveries, by webhook or found by a reconcile, each until it has reached its workflow. */
 export interface DeliveryStore {
   /** Idempotent by digest: the second `add` of a body changes nothing and says so. */
   add(delivery: NewDelivery): Promise<{ sequence: number; known: boolean }>;
@@ -36,15 +40,34 @@ export interface DeliveryStore {
   /** A passing error: stays first of its issue, tried again at `dueAt`. */
   postpone(sequence: number, reason: string, dueAt: number): Promise<void>;
   /** Newest first. */
-  list(filter: { state?: DeliveryState; limit: number }): Promise<readonly Delivery[]>;
+  list(filter: DeliveryFilter): Promise<readonly ListedDelivery[]>;
 }
+
+/** What is not given is not asked for. Times are of the receipt: `since` is the first, `until` the first no more. */
+export interface DeliveryFilter {
+  readonly state?: DeliveryState | undefined;
+  readonly repository?: RepositoryRef | undefined;
+  /** Of the repository. */
+  readonly issue?: number | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this sequence number in the list. */
+  readonly after?: number | undefined;
+  readonly limit: number;
+}
+
+/** Who told us: the forge at once, or a reconcile that asked it. A reconcile's body is a `ForgeEvent` in JSON. */
+export type DeliverySource = 'webhook' | 'reconcile';
 
 export type DeliveryState = 'waiting' | 'dispatched' | 'ignored' | 'set-aside';
 
 export interface NewDelivery {
-  /** SHA-256 (hex) of the signed body: a redelivery has the same one, whatever its id. */
+  /**
+   * SHA-256 (hex) of the signed body: a redelivery has the same one, whatever its id. A reconcile's is of what names
+   * the event: found twice, it is the same delivery.
+   */
   readonly digest: string;
-  /** The forge's id of this delivery, for people. */
+  /** The forge's id of this delivery, for people; empty when a reconcile found it. */
   readonly deliveryId: string;
   readonly event: string;
   /** Order is kept within it: `<repository id>/<issue number>`. */
@@ -54,6 +77,8 @@ export interface NewDelivery {
   readonly receivedAt: number;
   /** Deliveries that mean nothing are kept too, as ignored. */
   readonly ignoredReason?: string;
+  /** Default: `webhook`. */
+  readonly source?: DeliverySource;
 }
 
 export interface Delivery {
@@ -69,7 +94,11 @@ export interface Delivery {
   readonly state: DeliveryState;
   readonly reason: string | undefined;
   readonly attempts: number;
+  readonly source: DeliverySource;
 }
+
+/** Bodies may be large, and a list has many. */
+export type ListedDelivery = Omit<Delivery, 'headers' | 'body'>;
 
 /** Names change, ids stay: workflow ids are made of the first-seen name. */
 export interface RepositoryStore {
@@ -83,6 +112,8 @@ export interface RepositoryStore {
     forgeHost: string,
     id: number,
   ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
+  /** Those that changed their name last come last. */
+  all(): Promise<readonly { firstSeen: RepositoryRef; current: RepositoryRef }[]>;
   /** By any name it is or was first known under, the present one first; letter case does not matter. */
   byName(
     owner: string,
@@ -108,12 +139,30 @@ export interface IssueStore {
   read(issue: IssueRef): Promise<IssueRecord | undefined>;
   bySlug(slug: string): Promise<IssueRecord | undefined>;
   all(): Promise<readonly IssueRecord[]>;
+  /** The latest change of phase first. */
+  list(filter: IssueFilter): Promise<readonly IssueRecord[]>;
   /** An event found the issue to be no target: a later target may begin another life. The first time stays. */
   markUntargeted(issue: IssueRef, at: number): Promise<void>;
   /** It is a target again: what was marked is forgotten. */
   markTargeted(issue: IssueRef): Promise<void>;
   /** Since when, or undefined when a life has begun since or it never was. */
   untargetedSince(issue: IssueRef): Promise<number | undefined>;
+}
+
+/** What is not given is not asked for. Times are of the change of phase: `since` is the first, `until` the first no more. */
+export interface IssueFilter {
+  readonly phases?: readonly Phase[] | undefined;
+  readonly statuses?: readonly Status[] | undefined;
+  readonly repository?: RepositoryRef | undefined;
+  readonly agents?: readonly string[] | undefined;
+  readonly outcomes?: readonly Outcome[] | undefined;
+  /** Whether a person should know or do something. */
+  readonly attention?: boolean | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this issue in the list. */
+  readonly after?: { readonly since: number; readonly slug: string } | undefined;
+  readonly limit: number;
 }
 
 export interface NewLife {
@@ -170,7 +219,10 @@ export interface CommentStore {
   /** Ids the orchestrator or one of its agents posted. */
   recordOwn(repositoryId: number, id: number): Promise<void>;
   isOwn(repositoryId: number, id: number): Promise<boolean>;
-  /** Sequence number of the delivery that recorded it: a delivery that is handled again knows its own comments. */
+  /**
+   * Sequence number of the delivery that recorded it: a delivery that is handled again knows its own comments.
+   * Conversation and inline comments share their ids, reviews have their own.
+   */
   recordedBy(repositoryId: number, kind: CommentKind, id: number): Promise<number | undefined>;
   /** What became of a command in a comment; undefined until that is known. */
   commandVerdict(repositoryId: number, id: number): Promise<CommandVerdict | undefined>;
@@ -229,8 +281,27 @@ export interface RunStore {
   /** What the runs of a life before this one have used together. */
   spentBy(slug: string, beforeRun: number): Promise<Usage>;
   read(slug: string, run: number): Promise<RunRecord | undefined>;
+  /** The oldest first. */
   ofIssue(issue: IssueRef): Promise<readonly RunRecord[]>;
+  /** Of all issues, the newest first. */
+  list(filter: RunFilter): Promise<readonly RunRecord[]>;
   prompt(slug: string, run: number): Promise<string | undefined>;
+}
+
+/** What is not given is not asked for. Times are those of `preparedAt`: `since` is the first, `until` the first no more. */
+export interface RunFilter {
+  readonly repository?: RepositoryRef | undefined;
+  readonly agents?: readonly string[] | undefined;
+  readonly outcomes?: readonly Outcome[] | undefined;
+  /** Whether the run has ended. */
+  readonly ended?: boolean | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this run in the list. */
+  readonly after?:
+    | { readonly preparedAt: number; readonly slug: string; readonly run: number }
+    | undefined;
+  readonly limit: number;
 }
 
 export interface NewRun {
@@ -289,5 +360,116 @@ export interface OperationStore {
   /** The cursor: the last sequence number appended; 0 for none. */
   lastSequence(slug: string, run: number): Promise<number>;
   /** Ordered by run and sequence. */
-  ofSlug(slug: string): Promise<readonly (Operation & { readonly run: number })[]>;
+  ofSlug(
+    slug: string,
+    filter?: OperationFilter,
+  ): Promise<readonly (Operation & { readonly run: number })[]>;
+}
+
+/** What is not given is not asked for. `since` is the first time, `until` the first no more. */
+export interface OperationFilter {
+  readonly run?: number | undefined;
+  readonly operations?: readonly OperationName[] | undefined;
+  readonly outcomes?: readonly Operation['outcome'][] | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this entry. */
+  readonly after?: { readonly run: number; readonly sequence: number } | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Tokens of the API, besides the one in its file. What is kept of a token does not let anybody in. */
+export interface ApiTokenStore {
+  /** False when the name is taken. */
+  add(token: NewApiToken): Promise<boolean>;
+  /** Expired ones too. */
+  byDigest(digest: string): Promise<ApiTokenRecord | undefined>;
+  /** By name, expired ones too. */
+  all(): Promise<readonly ApiTokenRecord[]>;
+  used(digest: string, at: number): Promise<void>;
+  /** False when there is none of this name. */
+  remove(name: string): Promise<boolean>;
+}
+
+export interface NewApiToken {
+  /** Letter case does not tell two apart. */
+  readonly name: string;
+  /** SHA-256 (hex) of the token. */
+  readonly digest: string;
+  readonly scope: TokenScope;
+  readonly createdAt: number;
+  /** Undefined: never. */
+  readonly expiresAt: number | undefined;
+}
+
+export interface ApiTokenRecord extends NewApiToken {
+  readonly lastUsedAt: number | undefined;
+}
+
+export type StateChangeKind = 'closed' | 'reopened';
+
+/**
+ * The newest closing and reopening of each issue and pull request that anybody told us of, so that one is not taken for
+ * another: it may be found by a reconcile, come by webhook, and be delivered once more by hand.
+ */
+export interface StateChangeStore {
+  /**
+   * Records a change. False when it is known: told by another delivery before, or older than what was.
+   * Idempotent by `sequence`.
+   * @param change `at` in epoch milliseconds by the forge's clock; within 2 s it is the same change
+   */
+  see(change: {
+    readonly repositoryId: number;
+    readonly number: number;
+    readonly change: StateChangeKind;
+    readonly at: number;
+    readonly sequence: number;
+  }): Promise<boolean>;
+  /** Whether a delivery that told of it would be known. */
+  isKnown(
+    repositoryId: number,
+    number: number,
+    change: StateChangeKind,
+    at: number,
+  ): Promise<boolean>;
+}
+
+/** How far a reconcile has come, and what it did. Times by the forge's clock but for those of turns. */
+export interface ReconcileStore {
+  /** By repository id: until when everything that was changed there has been looked at. */
+  cursors(): Promise<ReadonlyMap<number, number>>;
+  /** Moves cursors, never back, and forgets the looks that no listing will ask for again. */
+  moveCursors(repositoryIds: readonly number[], since: number): Promise<void>;
+  /** Whether an item as it was changed last has been looked at for good. */
+  isSettled(item: ReconciledItem): Promise<boolean>;
+  /**
+   * An item was looked at. The forge's clock has whole seconds, so that it may change unseen within one: the look counts
+   * for good when an earlier one, begun 2 s before, found the item changed at the same time.
+   * @param beganAt when the look began, by our clock
+   */
+  recordLook(item: ReconciledItem, beganAt: number): Promise<void>;
+  /** Keeps the newest 1,000. */
+  recordTurn(turn: ReconcileTurn): Promise<void>;
+  /** Newest first. */
+  turns(limit: number): Promise<readonly ReconcileTurn[]>;
+}
+
+export interface ReconciledItem {
+  readonly repositoryId: number;
+  readonly number: number;
+  readonly changedAt: number;
+}
+
+export interface ReconcileTurn {
+  /** By our clock, as `endedAt`. */
+  readonly beganAt: number;
+  readonly endedAt: number;
+  /** Requests that the forge was sent. */
+  readonly requests: number;
+  /** Issues and pull requests. */
+  readonly lookedAt: number;
+  /** How many of which event nobody had told of. */
+  readonly found: Readonly<Record<string, number>>;
+  /** Why it ended early; what it did not get to is for the next one. */
+  readonly problem: string | undefined;
 }

@@ -20,7 +20,7 @@ function get(path: string) {
 
 describe('GET /issues', () => {
   test('is empty before the first issue', async () => {
-    expect((await get('/issues')).json()).toEqual({ issues: [] });
+    expect((await get('/issues')).json()).toEqual({ issues: [], nextCursor: null });
   });
 
   test('lists every issue whole, the latest change first', async () => {
@@ -112,7 +112,10 @@ describe('GET /issues/:owner/:repository/:number', () => {
       cause: 'targeted',
     });
     expect(issue.runs[1]).toMatchObject({ life: 2, run: 1, outcome: null, durationMs: null });
-    expect((await get('/issues/acme/rocket/3/runs')).json()).toEqual({ runs: issue.runs });
+    expect((await get('/issues/acme/rocket/3/runs')).json()).toEqual({
+      runs: issue.runs,
+      nextCursor: null,
+    });
   });
 
   test('tells what each run used and was allowed to, and what the life used; unknown is null', async () => {
@@ -321,5 +324,32 @@ describe('GET /deliveries', () => {
       status: 400,
       errors: [{ at: 'querystring/state' }],
     });
+  });
+});
+
+describe('GET /reconcile', () => {
+  test('lists turns, the newest first, with what they found and what that took', async () => {
+    const turn = { beganAt: 0, endedAt: 1_000, requests: 2, lookedAt: 0, found: {} };
+    await sample.store.reconcile.recordTurn({ ...turn, problem: 'ForgeUnavailableError: away' });
+    await sample.store.reconcile.recordTurn({
+      ...turn,
+      beganAt: 2_000,
+      endedAt: 3_000,
+      found: { 'comment created': 3 },
+      problem: undefined,
+    });
+    const answer = await get('/reconcile');
+    expect(answer.json().turns).toEqual([
+      {
+        beganAt: '1970-01-01T00:00:02.000Z',
+        endedAt: '1970-01-01T00:00:03.000Z',
+        requests: 2,
+        lookedAt: 0,
+        found: { 'comment created': 3 },
+        problem: null,
+      },
+      expect.objectContaining({ found: {}, problem: 'ForgeUnavailableError: away' }),
+    ]);
+    expect((await get('/reconcile?limit=1')).json().turns).toHaveLength(1);
   });
 });

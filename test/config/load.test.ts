@@ -53,6 +53,7 @@ describe('the configuration', () => {
         host: '127.0.0.1',
         port: 8477,
         publicUrl: undefined,
+        allowedHosts: [],
         webhookSecret: 'whisper',
       },
       lifecycle: {
@@ -62,6 +63,7 @@ describe('the configuration', () => {
         approval: 'off',
       },
       stateLabels: false,
+      reconcileIntervalMs: 120_000,
       maxBottles: 2,
       botBottleCli: { program: 'cli.py', path: '', home },
       llm: { routes: {}, keys: {} },
@@ -94,6 +96,7 @@ describe('the configuration', () => {
       FORGE_WATCHDOG_TIMEOUT: '5',
       RUN_DEADLINE: '2d',
       COMMENT_DEBOUNCE: '0',
+      RECONCILE_INTERVAL: '90s',
       MAX_BOTTLES: '7',
       ORCHESTRATOR_APPROVAL: 'required',
       ORCHESTRATOR_STATE_LABELS: 'true',
@@ -114,6 +117,7 @@ describe('the configuration', () => {
         approval: 'required',
       },
       stateLabels: true,
+      reconcileIntervalMs: 90_000,
       maxBottles: 7,
       logLevel: 'debug',
     });
@@ -166,6 +170,31 @@ describe('the configuration', () => {
     const { FORGE_WEBHOOK_SECRET: _, ...unsigned } = complete();
     expect(loadConfig(unsigned, { insecureWebhooks: true }).server.webhookSecret).toBeUndefined();
     expect(loadConfig(complete(), { insecureWebhooks: true }).server.webhookSecret).toBe('whisper');
+  });
+
+  test('unsigned deliveries are accepted on a loopback address only', () => {
+    const { FORGE_WEBHOOK_SECRET: _, ...unsigned } = complete();
+    for (const host of ['localhost', '127.0.0.2', '::1']) {
+      const environment = { ...unsigned, FORGE_WEBHOOK_HOST: host };
+      expect(loadConfig(environment, { insecureWebhooks: true }).server.host).toBe(host);
+    }
+    for (const host of ['0.0.0.0', '::', '192.168.1.5', 'localhost.example.com']) {
+      const environment = { ...unsigned, FORGE_WEBHOOK_HOST: host };
+      expect(() => loadConfig(environment, { insecureWebhooks: true })).toThrow(
+        /FORGE_WEBHOOK_HOST: .* is no loopback address/,
+      );
+      expect(
+        loadConfig({ ...complete(), FORGE_WEBHOOK_HOST: host }, { insecureWebhooks: true }).server,
+      ).toMatchObject({ host, webhookSecret: 'whisper' });
+    }
+  });
+
+  test('host names are listed with commas', () => {
+    const environment = {
+      ...complete(),
+      ORCHESTRATOR_ALLOWED_HOSTS: ' builder.lan, orchestrator,',
+    };
+    expect(loadConfig(environment).server.allowedHosts).toEqual(['builder.lan', 'orchestrator']);
   });
 
   test("names of other programs are not ours: FORGE_* alone, Kubernetes' service links", () => {
@@ -257,6 +286,10 @@ describe('a bad setting is an error that names the key, the problem and the acce
     [
       { FORGE_WEBHOOK_HOST: 'http://localhost' },
       /^FORGE_WEBHOOK_HOST: .* is not a host name or an IP address\./,
+    ],
+    [
+      { ORCHESTRATOR_ALLOWED_HOSTS: 'builder.lan https://x' },
+      /^ORCHESTRATOR_ALLOWED_HOSTS: .* which is no host name\. Accepted: .*commas/,
     ],
     [
       { FORGE_WEBHOOK_PORT: '65536' },

@@ -226,7 +226,7 @@ describe('handled again', () => {
     const again = resigned(first, first.rawBody.replace(/\}$/, ' }'));
     await settled(await deliver(again));
     expect(signals.commands).toHaveLength(1);
-    expect(forge.reactions).toEqual([`${commentId} +1`, `${commentId} +1`]);
+    expect(forge.reactions).toEqual([`${commentId} +1`]);
   });
 
   test('an answer that the forge refuses for good holds back nobody', async () => {
