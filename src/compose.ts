@@ -63,7 +63,9 @@ export async function startOrchestrator(
   const { dataDirectory } = config;
   started.use(await lockDataDirectory(dataDirectory));
 
-  const store = await openStore(config.databaseFile);
+  const store = await openStore(config.databaseFile, {
+    onCopied: (copy) => logger.info({ copy }, 'the store was copied: its schema is changed now'),
+  });
   started.defer(() => store.close());
   const token = await ensureApiToken(config.apiTokenFile);
 
@@ -201,7 +203,7 @@ export async function startOrchestrator(
       remembered({ name: 'forge', check: async () => void (await forge.whoAmI()) }, 10_000),
       {
         name: 'bottles',
-        check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
+        check: async () => (backends.size > 0 ? undefined : whyNoBackend(found)),
       },
     ],
     token,
@@ -283,6 +285,13 @@ function warnOfPlainHttp({ host, publicUrl }: Config['server'], logger: Logger):
       'others can reach this address, and it speaks plain HTTP: who sees the traffic sees the tokens of the API. Put TLS in front of it, a reverse proxy say, and give its address as ORCHESTRATOR_PUBLIC_URL',
     );
   }
+}
+
+function whyNoBackend(found: Awaited<ReturnType<typeof findBackends>>): string {
+  const reasons = found.flatMap(({ backend, check }) =>
+    check.usable ? [] : [`${backend.name}: ${check.reason}`],
+  );
+  return `no bottle backend works here (${reasons.join('; ')}). \`orchestrator doctor\` says what helps.`;
 }
 
 function lookAt(issue: IssueRef): string {
