@@ -120,7 +120,11 @@ export async function startOrchestrator(
   const connection = Connection.lazy(connectionOptions);
   started.defer(() => connection.close());
   const client = createClient(connection, namespace);
-  const settings = { ...config.lifecycle, continueAsNewAfter: 2_000 };
+  const settings = {
+    ...config.lifecycle,
+    continueAsNewAfter: 2_000,
+    shows: { labels: config.stateLabels },
+  };
 
   const inbox = createInbox({
     store,
@@ -128,6 +132,7 @@ export async function startOrchestrator(
     forge,
     org: config.forge.org,
     signals: createWorkflowSignals(client, settings),
+    lookAt,
     log: logger.child({ part: 'inbox' }),
   });
 
@@ -149,7 +154,12 @@ export async function startOrchestrator(
         hostId,
         places,
         forge: createForgeActivities({ forge, store, catalogue, hostId, org: config.forge.org }),
-        reports: createReportActivities({ forge, store, lookAt }),
+        reports: createReportActivities({
+          forge,
+          store,
+          lookAt,
+          publicUrl: config.server.publicUrl,
+        }),
         records: createRecordActivities(store),
         hostActivities: createHostActivities({
           host,
