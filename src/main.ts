@@ -12,6 +12,7 @@ import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
 import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
+import type { Doctor } from './doctor/doctor.ts';
 import { ConfigError } from './domain/errors.ts';
 
 /** `orchestrator run`. What it is made of is loaded only here: the other commands start in a moment. */
@@ -88,9 +89,14 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
   return await openManifests(environment(), options);
 }
 
+async function doctor(options: LoadOptions): Promise<Doctor> {
+  const { openDoctor } = await import('./open-doctor.ts');
+  return await openDoctor(environment(), options);
+}
+
 const program = buildProgram({
   version: programVersion(),
   run,
-  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests), doctorCommand(manifests)],
+  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests), doctorCommand(doctor)],
 });
 process.exitCode = await runProgram(program, process.argv);

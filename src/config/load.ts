@@ -203,7 +203,7 @@ export function loadManifestConfig(
   };
 }
 
-function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
+export function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
   return {
     program: pathOrName(program, environment),
     path: environment['PATH'] ?? '',
@@ -212,7 +212,7 @@ function botBottleCliOf(program: string, environment: Environment): Config['botB
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */
-function openSources(
+export function openSources(
   environment: Environment,
   flags: Flags,
   configFile: string | undefined,
@@ -253,7 +253,7 @@ function homeOf(environment: Environment): string {
   return environment['HOME'] || homedir();
 }
 
-function wellKnownFiles(dataDirectory: string) {
+export function wellKnownFiles(dataDirectory: string) {
   return {
     dataDirectory,
     databaseFile: join(dataDirectory, 'orchestrator.db'),
@@ -268,7 +268,7 @@ function throwProblems(sources: Sources): void {
 }
 
 /** All addresses of a machine are no address to connect to. */
-function localUrl(host: string, port: number): string {
+export function localUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

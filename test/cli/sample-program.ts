@@ -4,6 +4,7 @@ import { doctorCommand } from '../../src/cli/doctor.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { openDoctor } from '../../src/open-doctor.ts';
 import { openManifests } from '../../src/open-manifests.ts';
 
 const manifests: ManifestsHandler = (options) => openManifests(process.env, options);
@@ -13,6 +14,6 @@ const program = buildProgram({
   run: async (options) => {
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
-  further: [agentsCommand(manifests), doctorCommand(manifests)],
+  further: [agentsCommand(manifests), doctorCommand((options) => openDoctor(process.env, options))],
 });
 process.exitCode = await runProgram(program, process.argv);
