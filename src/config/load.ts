@@ -261,7 +261,7 @@ export function wellKnownFiles(dataDirectory: string) {
   };
 }
 
-function throwProblems(sources: Sources): void {
+export function throwProblems(sources: Sources): void {
   if (sources.problems.length > 0) {
     throw new ConfigError(sources.problems.join('\n'));
   }

@@ -164,6 +164,8 @@ export interface Hook {
   readonly active: boolean;
   /** Bodies are sent as JSON, to the POST method. */
   readonly usable: boolean;
+  /** Where people see it, its last deliveries among it. */
+  readonly page: string;
   /** What the orchestrator has to know and is not told by this hook, in the forge's words. */
   readonly missingEvents: readonly string[];
 }

@@ -213,7 +213,7 @@ class GiteaSetup implements ForgeSetup {
   async listHooks(place: Place): Promise<readonly Hook[]> {
     const hooks: Hook[] = [];
     for await (const hook of this.#client.list(`${placePath(place)}/hooks`, schema.hooksSchema)) {
-      hooks.push(toHook(hook));
+      hooks.push(this.#toHook(place, hook));
     }
     return hooks;
   }
@@ -227,7 +227,7 @@ class GiteaSetup implements ForgeSetup {
       schema.hookSchema,
     );
     // Read again: names of events that it does not know Gitea takes without a word.
-    return toHook(await this.#readHook(hookPath(place, id)));
+    return this.#toHook(place, await this.#readHook(hookPath(place, id)));
   }
 
   async updateHook(place: Place, id: number, { url }: { url: string }): Promise<Hook> {
@@ -239,7 +239,7 @@ class GiteaSetup implements ForgeSetup {
       events: [...new Set([...before.events, ...wantedEvents])],
       config: { url, content_type: 'json' },
     });
-    return toHook(await this.#readHook(path));
+    return this.#toHook(place, await this.#readHook(path));
   }
 
   async deleteHook(place: Place, id: number): Promise<void> {
@@ -320,6 +320,20 @@ class GiteaSetup implements ForgeSetup {
     return (await this.#client.post(apiPath`/orgs/${org}/teams`, team, schema.teamSchema)).id;
   }
 
+  #toHook(place: Place, { id, active, type, config, events }: schema.GiteaHook): Hook {
+    const site = this.#settings.apiUrl.replace(/\/api\/v1\/*$/, '');
+    const home =
+      place.kind === 'org' ? apiPath`/org/${place.org}` : apiPath`/${place.owner}/${place.name}`;
+    return {
+      id,
+      url: config.url,
+      active,
+      usable: type === 'gitea' && config.content_type === 'json',
+      page: `${site}${home}/settings/hooks/${id}`,
+      missingEvents: wantedEvents.filter((event) => !events.includes(event)),
+    };
+  }
+
   async #readHook(path: string): Promise<schema.GiteaHook> {
     return this.#client.get(path, schema.hookSchema);
   }
@@ -387,14 +401,4 @@ function toLabel({ id, name, color, description, exclusive }: schema.GiteaLabel)
 
 function fromLabel({ colour, ...label }: Partial<LabelDraft>): object {
   return { ...label, ...(colour !== undefined && { color: `#${colour}` }) };
-}
-
-function toHook({ id, active, type, config, events }: schema.GiteaHook): Hook {
-  return {
-    id,
-    url: config.url,
-    active,
-    usable: type === 'gitea' && config.content_type === 'json',
-    missingEvents: wantedEvents.filter((event) => !events.includes(event)),
-  };
 }

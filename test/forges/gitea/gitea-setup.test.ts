@@ -295,6 +295,7 @@ describe('webhooks', () => {
       url,
       active: true,
       usable: true,
+      page: expect.stringMatching(/^http:.*\/settings\/hooks\/\d+$/) as string,
       missingEvents: [],
     });
     expect(await asAlice.listHooks(place)).toEqual([hook]);
@@ -321,6 +322,7 @@ describe('webhooks', () => {
         url: 'http://127.0.0.1:1/elsewhere',
         active: false,
         usable: false,
+        page: expect.any(String) as string,
         missingEvents: ['pull_request', 'pull_request_comment', 'pull_request_review'],
       },
     ]);
@@ -332,6 +334,7 @@ describe('webhooks', () => {
       url: target.url,
       active: true,
       usable: true,
+      page: expect.any(String) as string,
       missingEvents: [],
     });
     await callGitea(gitea.alice, 'POST', `/repos/${repository.owner}/${repository.name}/issues`, {
