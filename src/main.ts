@@ -6,10 +6,12 @@ import { CliError, exitCodes } from './cli/cli-error.ts';
 import { doctorCommand } from './cli/doctor.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
+import { initCommand, type InitHandler } from './cli/init.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
+import { webhookCommand, type WebhookHandler } from './cli/webhook.ts';
 import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
 import type { Doctor } from './doctor/doctor.ts';
@@ -94,9 +96,26 @@ async function doctor(options: LoadOptions): Promise<Doctor> {
   return await openDoctor(environment(), options);
 }
 
+const init: InitHandler = async (flags, parts) => {
+  const { openInit } = await import('./open-setup.ts');
+  return await openInit(environment())(flags, parts);
+};
+
+const webhook: WebhookHandler = async (...request) => {
+  const { openWebhook } = await import('./open-setup.ts');
+  return await openWebhook(environment())(...request);
+};
+
 const program = buildProgram({
   version: programVersion(),
   run,
-  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests), doctorCommand(doctor)],
+  further: [
+    devCommand(dev),
+    demoCommand(demo),
+    initCommand(init),
+    webhookCommand(webhook),
+    agentsCommand(manifests),
+    doctorCommand(doctor),
+  ],
 });
 process.exitCode = await runProgram(program, process.argv);

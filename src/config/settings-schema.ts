@@ -40,14 +40,9 @@ function textOr(type: 'integer' | 'boolean' | undefined, schema: Setting['schema
 }
 
 function typeOf(schema: Setting['schema']): 'integer' | 'boolean' | undefined {
-  switch (typeof schema.safeParse('1').data) {
-    case 'number':
-      return 'integer';
-    case 'boolean':
-      return 'boolean';
-    default:
-      return undefined;
-  }
+  const kind = typeof schema.safeParse('1').data;
+  if (kind === 'number') return 'integer';
+  return kind === 'boolean' ? 'boolean' : undefined;
 }
 
 function routes(): object {

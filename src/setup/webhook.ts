@@ -107,7 +107,7 @@ export async function repairWebhook(
 }
 
 /** The new one first: in between, an event is delivered twice rather than never. */
-async function replaceHook(
+export async function replaceHook(
   forge: ForgeSetup,
   { place, url, secret }: WantedWebhook,
   { id }: Hook,
@@ -117,21 +117,19 @@ async function replaceHook(
   return made;
 }
 
-/** What a round trip that did not arrive means, and what to do. Undefined when all is well. */
+/** What a round trip that did not arrive means, and what to do. */
 export async function adviseOn(
-  roundTrip: RoundTrip,
+  roundTrip: Exclude<RoundTrip, { outcome: 'arrived' }>,
   place: Place,
   hook: Pick<Hook, 'url' | 'page'>,
-): Promise<string | undefined> {
+): Promise<string> {
   const name = formatPlace(place);
   switch (roundTrip.outcome) {
-    case 'arrived':
-      return undefined;
     case 'untestable':
       return `The webhook of ${name} cannot be tested before there is an issue: open one, and test again.`;
     case 'refused':
       return roundTrip.status === 401
-        ? `A delivery arrived, and its signature is wrong: the webhook of ${name} has another secret than the orchestrator. Mend it with: orchestrator webhook repair ${name}`
+        ? `A delivery arrived, and its signature is wrong: the webhook of ${name} has another secret than the orchestrator that runs. \`orchestrator webhook repair ${name}\` mends it; if it does not, start the orchestrator again, so that it reads its settings.`
         : `A delivery arrived and was refused with ${roundTrip.status}: ${roundTrip.reason ?? 'see the orchestrator’s log'}`;
     case 'missing':
       return adviseOnSilence(hook);

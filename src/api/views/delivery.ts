@@ -24,7 +24,9 @@ export const deliveryView = z
   })
   .meta({ id: 'Delivery' });
 
-export function viewDelivery(delivery: Delivery): z.infer<typeof deliveryView> {
+export type DeliveryView = z.infer<typeof deliveryView>;
+
+export function viewDelivery(delivery: Delivery): DeliveryView {
   return {
     sequence: delivery.sequence,
     deliveryId: delivery.deliveryId,
