@@ -3,7 +3,7 @@ import { findBuilt, programVersion } from './built.ts';
 import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
-import { doctorCommand } from './cli/doctor.ts';
+import { doctorCommand, type DoctorHandler } from './cli/doctor.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import { initCommand, type InitHandler } from './cli/init.ts';
@@ -14,7 +14,6 @@ import { print } from './cli/terminal.ts';
 import { webhookCommand, type WebhookHandler } from './cli/webhook.ts';
 import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
-import type { Doctor } from './doctor/doctor.ts';
 import { ConfigError } from './domain/errors.ts';
 
 /** `orchestrator run`. What it is made of is loaded only here: the other commands start in a moment. */
@@ -91,10 +90,10 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
   return await openManifests(environment(), options);
 }
 
-async function doctor(options: LoadOptions): Promise<Doctor> {
+const doctor: DoctorHandler = async (...request) => {
   const { openDoctor } = await import('./open-doctor.ts');
-  return await openDoctor(environment(), options);
-}
+  return await openDoctor(environment(), ...request);
+};
 
 const init: InitHandler = async (flags, parts) => {
   const { openInit } = await import('./open-setup.ts');

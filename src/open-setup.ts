@@ -46,10 +46,10 @@ function connect(apiUrl: string, token: string) {
 }
 
 /** The running orchestrator tells what arrives; where none runs, somebody listens in its place. */
-async function openWatch(
+export async function openWatch(
   environment: Environment,
   configFile: string | undefined,
-  { port, dataDirectory }: SetupConfig,
+  { port, dataDirectory }: Pick<SetupConfig, 'port' | 'dataDirectory'>,
   secret: string,
 ): Promise<DeliveryWatch> {
   const { url, token } = loadClientConfig(

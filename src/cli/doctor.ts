@@ -3,6 +3,8 @@ import type { LoadOptions } from '../config/load.ts';
 import type { Finding, Verdict } from '../doctor/check.ts';
 import type { Doctor } from '../doctor/doctor.ts';
 import type { Result } from '../doctor/examine.ts';
+import type { Place } from '../forges/forge-setup.ts';
+import { parsePlace } from '../setup/place.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { loadOptions } from './local-manifests.ts';
@@ -12,39 +14,63 @@ import { colours, print, printJson } from './terminal.ts';
 
 interface DoctorOptions extends GlobalOptions {
   readonly fix?: true;
+  readonly bundle?: string;
 }
 
 /** Opens what is examined. @throws ConfigError when the settings say not even where it is */
-export type DoctorHandler = (options: LoadOptions) => Promise<Doctor>;
+export type DoctorHandler = (options: LoadOptions, places: readonly Place[]) => Promise<Doctor>;
 
 export function doctorCommand(open: DoctorHandler): Command {
   return new Command('doctor')
     .description('look at everything that has to be right, and say what mends it')
+    .argument(
+      '[owner/repository | org...]',
+      'look at these too, beside those that delivered before',
+    )
     .option('--fix', 'mend what needs no decision, and look again')
+    .option('--bundle <file>', 'write a file for whoever helps you: no secret is in it')
     .option('--json', 'for programs')
     .addHelpText(
       'after',
       `
 Says PASS, WARN or FAIL for settings, forge, webhooks, Temporal, store, bottles, agents, models, disk and clock, and below
 it what to do. SKIP: it needs something that failed. Each check takes 10 seconds at most, and changes nothing without
---fix. Ends with 4 if anything fails. Give it the environment and the settings file of your orchestrator, and its user.
+--fix, but for the webhook's address while a delivery is tried. Ends with 4 if anything fails. Run it as the orchestrator's
+user, with its environment. Webhooks are shown to administrators only: FORGE_SETUP_TOKEN is the token of one.
 
 Examples:
   orchestrator doctor
-  orchestrator doctor --fix
+  orchestrator doctor acme/rocket
+  FORGE_SETUP_TOKEN_FILE=~/my-token orchestrator doctor --fix
+  orchestrator doctor --bundle support.json
   orchestrator doctor --json | jq -r '.findings[] | select(.verdict == "fail") | .fix'`,
     )
-    .action(async (_, command: Command) => {
+    .action(async (names: readonly string[], _, command: Command) => {
       const options: DoctorOptions = command.optsWithGlobals();
-      const doctor = await open(loadOptions(options));
+      const doctor = await open(loadOptions(options), names.map(readPlace));
       const results = options.json
         ? await doctor.examine({ fix: options.fix ?? false })
         : await examineAloud(doctor, options.fix ?? false);
       if (options.json) printJson({ findings: results.flatMap(toJson) });
+      if (options.bundle !== undefined) {
+        await doctor.writeBundle(options.bundle, results);
+        if (!options.json) print(`\nRead ${options.bundle} before you pass it on.`);
+      }
       const failed = verdictsOf(results).filter((verdict) => verdict === 'fail').length;
       if (failed > 0)
         throw new CliError(exitCodes.checkFailed, `${count(failed, 'check')} failed.`);
     });
+}
+
+function readPlace(text: string): Place {
+  const place = parsePlace(text);
+  if (place === undefined) {
+    throw new CliError(
+      exitCodes.usage,
+      `${text} is neither owner/repository nor the name of an org.`,
+    );
+  }
+  return place;
 }
 
 async function examineAloud(doctor: Doctor, fix: boolean): Promise<readonly Result[]> {

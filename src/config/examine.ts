@@ -7,7 +7,7 @@ import {
   type Config,
   type LoadOptions,
 } from './load.ts';
-import { settings, tomlKey, type Setting } from './schema.ts';
+import { settings, tomlKey, type Setting, type SettingName, type Settings } from './schema.ts';
 import { readSettings, requireSetting, type Environment, type Sources } from './sources.ts';
 import { loadTemporalConfig, type TemporalConfig } from './temporal.ts';
 
@@ -24,6 +24,8 @@ export interface ExaminedConfig extends Pick<
   /** The path of the settings file, if there is one. */
   readonly settingsFile: string | undefined;
   readonly forge: Config['forge'] | undefined;
+  /** Of a person who may change more, for this command alone. */
+  readonly setupToken: string | undefined;
   readonly server: Config['server'] | undefined;
   readonly temporal: TemporalConfig | undefined;
   readonly routes: Readonly<Record<string, LlmRoute>>;
@@ -31,6 +33,8 @@ export interface ExaminedConfig extends Pick<
   readonly keys: Readonly<Record<string, string>>;
   readonly botBottleCli: Config['botBottleCli'];
   readonly secretFiles: readonly SecretFile[];
+  /** The secrets that were given, in files and otherwise, usable or not: so that they can be kept out of what is shown. */
+  readonly secrets: readonly string[];
   /** What was given, by the variable's name; of secrets only where they come from. */
   readonly given: Readonly<Record<string, string>>;
 }
@@ -69,6 +73,7 @@ export function examineConfig(environment: Environment, options: LoadOptions = {
       forgeApi === undefined || forgeToken === undefined || forgeOrg === undefined
         ? undefined
         : { apiUrl: forgeApi, token: forgeToken, org: forgeOrg },
+    setupToken: values.setupToken,
     server:
       host === undefined || port === undefined || !signed
         ? undefined
@@ -78,8 +83,18 @@ export function examineConfig(environment: Environment, options: LoadOptions = {
     keys,
     botBottleCli: botBottleCliOf(values.botBottleCli ?? settings.botBottleCli.default, environment),
     secretFiles: findSecretFiles(routes, sources),
+    secrets: findSecrets(values, sources),
     given: findGiven(sources),
   };
+}
+
+function findSecrets(values: Partial<Settings>, { environment }: Sources): string[] {
+  const names = Object.keys(settings) as SettingName[];
+  const secret = names.filter((name) => (settings[name] as Setting).secret);
+  const written = secret.map((name) => environment[settings[name].variable]);
+  return [...written, ...secret.map((name) => values[name])].filter(
+    (value): value is string => typeof value === 'string' && value !== '',
+  );
 }
 
 function findSecretFiles(

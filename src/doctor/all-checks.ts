@@ -1,28 +1,46 @@
+import { existsSync } from 'node:fs';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { ExaminedConfig } from '../config/examine.ts';
 import { localUrl } from '../config/load.ts';
+import type { Place } from '../forges/forge-setup.ts';
+import { createForgeSetup } from '../forges/setup-registry.ts';
+import type { DeliveryWatch } from '../setup/delivery-watch.ts';
+import { webhookUrl } from '../setup/webhook-url.ts';
 import { backendsCheck, type FoundBackends } from './backends.ts';
 import { unset, type Check } from './check.ts';
 import { clockCheck, temporalClock } from './clock.ts';
 import { dataDirectoryCheck } from './data-directory.ts';
 import { diskCheck } from './disk.ts';
+import { forgeChecks, type ForgeAccess } from './forge.ts';
 import { manifestChecks, type ExaminedManifests } from './manifests.ts';
 import { modelRouteCheck } from './model-routes.ts';
 import { isOrchestratorRunning, orchestratorCheck } from './orchestrator.ts';
 import { versionsCheck } from './programs.ts';
+import { repositoryChecks } from './repositories.ts';
 import { secretFilesCheck, settingsCheck } from './settings.ts';
-import { storeChecks } from './store.ts';
+import { inspectStore, storeChecks } from './store.ts';
 import { temporalChecks } from './temporal.ts';
+import { webhookChecks } from './webhooks.ts';
 
 /** What is examined: an installation as it is now. */
 export interface Installation {
   readonly config: ExaminedConfig;
+  /** What somebody named, besides the repositories that the store knows. */
+  readonly places: readonly Place[];
   /** Of this program. */
   readonly version: string;
   readonly hostId: string | undefined;
   readonly findBackends: () => Promise<FoundBackends>;
   readonly readManifests: () => Promise<ExaminedManifests>;
+  /** @throws ConfigError when the orchestrator's port is taken by another program */
+  readonly openWatch: (
+    orchestrator: { readonly port: number; readonly dataDirectory: string },
+    secret: string,
+  ) => Promise<DeliveryWatch>;
 }
+
+/** Less than a check has, so that it can still say why. */
+const forgeAnswerMs = 8_000;
 
 /** In the order in which they are told: each after those that explain it. */
 export function allChecks(installation: Installation): readonly Check[] {
@@ -39,6 +57,7 @@ export function allChecks(installation: Installation): readonly Check[] {
     dataDirectoryCheck(config.dataDirectory),
     diskCheck({ holds: 'the data directory', path: config.dataDirectory }),
     ...storeChecks(config.databaseFile),
+    ...ofForge(installation, settings),
     ...ofTemporal(installation, settings),
     config.server === undefined
       ? unset('orchestrator', settings)
@@ -46,6 +65,65 @@ export function allChecks(installation: Installation): readonly Check[] {
     backends,
     ...manifestChecks({ read: readManifests, findBackends }),
     ...ofModelRoutes(installation, settings),
+  ];
+}
+
+function ofForge(installation: Installation, settings: Check): readonly Check[] {
+  const { config, places, readManifests, openWatch } = installation;
+  const { forge: settled, setupToken, server, dataDirectory } = config;
+  if (settled === undefined) return [unset('forge', settings)];
+  const { apiUrl, org, token } = settled;
+  const connect = (token: string) =>
+    createForgeSetup('gitea', { apiUrl, token, timeoutMs: forgeAnswerMs });
+  const own = connect(token);
+  const access: ForgeAccess = {
+    apiUrl,
+    org,
+    own,
+    person: setupToken === undefined ? undefined : connect(setupToken),
+  };
+  const checks = forgeChecks(access);
+  const known = async () => {
+    const signal = AbortSignal.timeout(5_000);
+    const found = existsSync(config.databaseFile)
+      ? await inspectStore(config.databaseFile, signal)
+      : undefined;
+    return found?.repositories.filter(({ forgeHost }) => forgeHost === own.host) ?? [];
+  };
+  const named = places.filter((place) => place.kind === 'repository');
+  const repositories = async () => {
+    const all = [...named, ...(await known())].map(({ owner, name }) => ({ owner, name }));
+    return [...new Map(all.map((one) => [`${one.owner}/${one.name}`.toLowerCase(), one])).values()];
+  };
+  const ofRepositories = repositoryChecks(
+    { access, repositories, agents: async () => [...(await readManifests()).agents.keys()] },
+    checks,
+  );
+  const clock = clockCheck(
+    { owner: 'the forge', needs: [checks.scopes], read: async () => (await own.readSite()).clock },
+    Date.now,
+  );
+  return [
+    ...checks.all,
+    clock,
+    ...ofRepositories.all,
+    ...(server === undefined
+      ? [unset('webhooks', settings)]
+      : webhookChecks(
+          {
+            access,
+            repositories,
+            orgs: places.flatMap((place) => (place.kind === 'org' ? [place.org] : [])),
+            localUrl: webhookUrl(localUrl(server.host, server.port)),
+            publicUrl: server.publicUrl && webhookUrl(server.publicUrl),
+            secret: server.webhookSecret,
+            lastDelivery: async ({ owner, name }) =>
+              (await known()).find((one) => one.owner === owner && one.name === name)
+                ?.lastDelivery ?? undefined,
+            openWatch: (secret) => openWatch({ port: server.port, dataDirectory }, secret),
+          },
+          [ofRepositories.repositories],
+        )),
   ];
 }
 

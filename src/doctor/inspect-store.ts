@@ -8,8 +8,19 @@ export interface InspectedStore {
   readonly damage: readonly string[];
   /** Names of the schema changes that were made, in order. */
   readonly migrations: readonly string[];
+  /** As they are called now. */
+  readonly repositories: readonly InspectedRepository[];
   /** The newest first. */
   readonly deliveries: readonly InspectedDelivery[];
+}
+
+export interface InspectedRepository {
+  readonly forgeHost: string;
+  readonly id: number;
+  readonly owner: string;
+  readonly name: string;
+  /** Epoch milliseconds of its last delivery. */
+  readonly lastDelivery: number | null;
 }
 
 /** A webhook delivery without its body. */
@@ -27,7 +38,13 @@ export interface InspectedDelivery {
 const deliveriesShown = 100;
 
 function inspect(path: string): InspectedStore {
-  const nothing = { error: undefined, damage: [], migrations: [], deliveries: [] };
+  const nothing = {
+    error: undefined,
+    damage: [],
+    migrations: [],
+    repositories: [],
+    deliveries: [],
+  };
   let database: Database.Database | undefined;
   try {
     database = new Database(path, { readonly: true, fileMustExist: true, timeout: 2_000 });
@@ -42,6 +59,16 @@ function inspect(path: string): InspectedStore {
         'kysely_migration',
         'select name from kysely_migration order by name',
       ).map(({ name }) => name),
+      repositories: rowsOf<InspectedRepository>(
+        database,
+        'repositories',
+        `select forge_host as forgeHost, id, owner, name, last as lastDelivery from repositories
+         left join (
+           select cast(order_key as integer) as repository, max(received_at) as last from deliveries
+           group by repository
+         ) on repository = id
+         order by owner, name`,
+      ),
       deliveries: rowsOf<InspectedDelivery>(
         database,
         'deliveries',

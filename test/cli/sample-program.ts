@@ -14,6 +14,9 @@ const program = buildProgram({
   run: async (options) => {
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
-  further: [agentsCommand(manifests), doctorCommand((options) => openDoctor(process.env, options))],
+  further: [
+    agentsCommand(manifests),
+    doctorCommand((...request) => openDoctor(process.env, ...request)),
+  ],
 });
 process.exitCode = await runProgram(program, process.argv);
