@@ -2,11 +2,12 @@ import { Command } from 'commander';
 import type { LoadOptions } from '../config/load.ts';
 import type { Finding, Verdict } from '../doctor/check.ts';
 import type { Doctor } from '../doctor/doctor.ts';
-import type { Result } from '../doctor/examine.ts';
+import type { Examination, Result } from '../doctor/examine.ts';
 import type { Place } from '../forges/forge-setup.ts';
 import { parsePlace } from '../setup/place.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { interruptible } from './interruptible.ts';
 import { loadOptions } from './local-manifests.ts';
 import { count } from './manifest-problems.ts';
 import { progressLine } from './progress-line.ts';
@@ -48,9 +49,10 @@ Examples:
     .action(async (names: readonly string[], _, command: Command) => {
       const options: DoctorOptions = command.optsWithGlobals();
       const doctor = await open(loadOptions(options), names.map(readPlace));
-      const results = options.json
-        ? await doctor.examine({ fix: options.fix ?? false })
-        : await examineAloud(doctor, options.fix ?? false);
+      const fix = options.fix ?? false;
+      const results = await interruptible((signal) =>
+        options.json ? doctor.examine({ fix, signal }) : examineAloud(doctor, { fix, signal }),
+      );
       if (options.json) printJson({ findings: results.flatMap(toJson) });
       if (options.bundle !== undefined) {
         await doctor.writeBundle(options.bundle, results);
@@ -73,11 +75,11 @@ function readPlace(text: string): Place {
   return place;
 }
 
-async function examineAloud(doctor: Doctor, fix: boolean): Promise<readonly Result[]> {
+async function examineAloud(doctor: Doctor, examination: Examination): Promise<readonly Result[]> {
   const progress = progressLine();
   try {
     return await doctor.examine({
-      fix,
+      ...examination,
       onResult(result) {
         progress.clear();
         print(format(result));

@@ -106,7 +106,7 @@ function ofForge(installation: Installation, settings: Check): readonly Check[] 
   return [
     ...checks.all,
     clock,
-    ...ofRepositories.all,
+    ...ofRepositories,
     ...(server === undefined
       ? [unset('webhooks', settings)]
       : webhookChecks(
@@ -122,7 +122,7 @@ function ofForge(installation: Installation, settings: Check): readonly Check[] 
                 ?.lastDelivery ?? undefined,
             openWatch: (secret) => openWatch({ port: server.port, dataDirectory }, secret),
           },
-          [ofRepositories.repositories],
+          checks.tokens,
         )),
   ];
 }

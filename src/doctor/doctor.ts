@@ -6,7 +6,7 @@ import { examine, type Examination, type Result } from './examine.ts';
 
 /** Looks at one installation. */
 export interface Doctor {
-  /** Changes nothing unless asked to fix. Never rejects; see `examine`. */
+  /** Changes nothing unless asked to fix. See `examine` for what it throws. */
   examine(examination: Examination): Promise<readonly Result[]>;
   /**
    * Writes what was found, and what else helps somebody elsewhere, into a new file that only this user can read.

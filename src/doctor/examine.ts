@@ -13,6 +13,8 @@ export interface Examination {
   readonly fix: boolean;
   /** For one check, and again for what it mends. Default: 10 s. */
   readonly timeLimitMs?: number;
+  /** Aborted: what is under way is given up, and nothing more is begun. */
+  readonly signal?: AbortSignal;
   /** In the order of the checks. */
   onResult?(result: Result): void;
   /** Names of the checks that are under way, whenever they change. */
@@ -23,12 +25,14 @@ const usualTimeLimitMs = 10_000;
 
 /**
  * Runs all checks, each as soon as those that it needs have passed. Takes as long as the longest chain of them, and each
- * check no longer than its time limit, whatever it asks. Never rejects.
+ * check no longer than its time limit, whatever it asks.
+ * @throws what `signal` is aborted with, and nothing else
  */
 export async function examine(
   checks: readonly Check[],
-  { fix, timeLimitMs = usualTimeLimitMs, onResult, onProgress }: Examination,
+  { fix, timeLimitMs = usualTimeLimitMs, signal, onResult, onProgress }: Examination,
 ): Promise<Result[]> {
+  const limits = { timeLimitMs, signal };
   const started = new Map<Check, Promise<Result>>();
   const running = new Set<string>();
 
@@ -46,12 +50,13 @@ export async function examine(
       const seen = `needs ${missing.name}`;
       return { check: check.name, findings: [{ verdict: 'skipped', seen }], mended: [] };
     }
+    signal?.throwIfAborted();
     running.add(check.name);
     onProgress?.([...running]);
     try {
-      const findings = await look(check, timeLimitMs);
+      const findings = await look(check, limits);
       return fix
-        ? await mendAndLook(check, findings, timeLimitMs)
+        ? await mendAndLook(check, findings, limits)
         : { check: check.name, findings, mended: [] };
     } finally {
       running.delete(check.name);
@@ -59,7 +64,8 @@ export async function examine(
     }
   }
 
-  for (const check of checks) void start(check);
+  // Awaited below, one after the other: a rejection before its turn is not unhandled.
+  for (const check of checks) start(check).catch(() => undefined);
   const results: Result[] = [];
   for (const check of checks) {
     const result = await start(check);
@@ -76,10 +82,16 @@ function isGood(result: Result | undefined): boolean {
   );
 }
 
-async function look(check: Check, timeLimitMs: number): Promise<readonly Finding[]> {
+interface Limits {
+  readonly timeLimitMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function look(check: Check, limits: Limits): Promise<readonly Finding[]> {
   try {
-    return await limited(timeLimitMs, (signal) => check.run(signal));
+    return await limited(limits, (signal) => check.run(signal));
   } catch (error) {
+    limits.signal?.throwIfAborted();
     return [error instanceof TooSlowError ? tooSlow(error) : unforeseen(error)];
   }
 }
@@ -87,7 +99,7 @@ async function look(check: Check, timeLimitMs: number): Promise<readonly Finding
 async function mendAndLook(
   check: Check,
   findings: readonly Finding[],
-  timeLimitMs: number,
+  limits: Limits,
 ): Promise<Result> {
   const mendable = findings.filter(isMendable);
   if (mendable.length === 0) {
@@ -97,13 +109,14 @@ async function mendAndLook(
   const stubborn: string[] = [];
   for (const { seen, mend } of mendable) {
     try {
-      await limited(timeLimitMs, mend);
+      await limited(limits, mend);
       mended.push(seen);
     } catch (error) {
+      limits.signal?.throwIfAborted();
       stubborn.push(messageOf(error));
     }
   }
-  const again = await look(check, timeLimitMs);
+  const again = await look(check, limits);
   const reason = `It could not be mended: ${stubborn.join('; ')}. `;
   return {
     check: check.name,
@@ -123,19 +136,26 @@ function isMendable(finding: Finding): finding is Trouble & Required<Pick<Troubl
 
 /** Ends the work when its time is over, and does not wait for it, whether or not it heeds the signal. */
 async function limited<T>(
-  timeLimitMs: number,
+  { timeLimitMs, signal }: Limits,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limit = new AbortController();
   const over = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    over.reject(new TooSlowError(`no answer within ${timeLimitMs / 1000} s`));
-    limit.abort();
-  }, timeLimitMs);
+  const end = (reason: unknown): void => {
+    over.reject(reason);
+    limit.abort(reason);
+  };
+  const timer = setTimeout(
+    () => end(new TooSlowError(`no answer within ${timeLimitMs / 1000} s`)),
+    timeLimitMs,
+  );
+  const onAbort = (): void => end(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([work(limit.signal), over.promise]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -28,12 +28,14 @@ export interface ForgeChecks {
   readonly forge: Check;
   /** The token is good for all that the orchestrator asks. */
   readonly scopes: Check;
+  /** Those by which others see the forge: the orchestrator's, and the person's if it is given. */
+  readonly tokens: readonly Check[];
   readonly all: readonly Check[];
 }
 
 /** Address, token, account and org. */
 export function forgeChecks(access: ForgeAccess): ForgeChecks {
-  const { own } = access;
+  const { own, person } = access;
   const forge: Check = { name: 'forge', run: () => examineSite(access) };
   const token: Check = { name: 'forge token', needs: [forge], run: () => examineToken(own) };
   const scopes: Check = { name: 'token scopes', needs: [token], run: () => examineScopes(own) };
@@ -48,7 +50,18 @@ export function forgeChecks(access: ForgeAccess): ForgeChecks {
     needs: [org],
     run: () => examineMembership(access),
   };
-  return { forge, scopes, all: [forge, token, scopes, account, org, membership] };
+  const setupToken = person && {
+    name: 'setup token',
+    needs: [forge],
+    run: () => examineSetupToken(person),
+  };
+  const further = setupToken === undefined ? [] : [setupToken];
+  return {
+    forge,
+    scopes,
+    tokens: [scopes, ...further],
+    all: [forge, token, scopes, ...further, account, org, membership],
+  };
 }
 
 async function examineSite({ own, apiUrl }: ForgeAccess): Promise<Finding[]> {
@@ -104,6 +117,21 @@ async function examineToken(own: ForgeSetup): Promise<Finding[]> {
         ]
       : // Without `read:user`, which the next check says.
         [pass('the forge knows it')];
+  }
+}
+
+async function examineSetupToken(person: ForgeSetup): Promise<Finding[]> {
+  try {
+    const { login } = await person.readAccount();
+    return [pass(`it is ${login}'s; nothing keeps it`)];
+  } catch (error) {
+    if (!(error instanceof ForgeDeniedError)) throw error;
+    return [
+      fail(
+        `the token of a person cannot be used: ${error.message}`,
+        'Give FORGE_SETUP_TOKEN another, with all permissions, or none.',
+      ),
+    ];
   }
 }
 

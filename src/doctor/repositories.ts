@@ -18,11 +18,11 @@ const nameOne =
 /** The rights on repositories, and their labels. */
 export function repositoryChecks(
   parts: RepositoryParts,
-  { scopes }: ForgeChecks,
-): { readonly repositories: Check; readonly all: readonly Check[] } {
+  { tokens }: ForgeChecks,
+): readonly Check[] {
   const repositories: Check = {
     name: 'repositories',
-    needs: [scopes],
+    needs: tokens,
     run: () => examineAll(parts),
   };
   const labels: Check = {
@@ -30,7 +30,7 @@ export function repositoryChecks(
     needs: [repositories],
     run: () => examineAllLabels(parts),
   };
-  return { repositories, all: [repositories, labels] };
+  return [repositories, labels];
 }
 
 async function examineAll({ access, repositories }: RepositoryParts): Promise<Finding[]> {

@@ -53,6 +53,16 @@ export function temporalChecks({ temporal, hostId, isRunning }: TemporalParts): 
 
 async function examineServer(temporal: TemporalConfig, signal: AbortSignal): Promise<Finding[]> {
   const { address, tls } = temporal.connectionOptions;
+  // gRPC would wait for a connection, and not say why there is none.
+  const reason = await reasonOfNoConnection(address);
+  if (reason !== undefined) {
+    return [
+      fail(
+        `no Temporal answers at ${address} (${reason})`,
+        'Start it (`./temporal-dev.sh` brings one along), or say where it is with TEMPORAL_ADDRESS.',
+      ),
+    ];
+  }
   try {
     return await withTemporal(temporal, signal, async ({ workflowService }) => {
       const { serverVersion } = await workflowService.getSystemInfo({});
@@ -72,17 +82,11 @@ async function examineServer(temporal: TemporalConfig, signal: AbortSignal): Pro
         ),
       ];
     }
-    const reason = await reasonOfNoConnection(address);
     return [
-      reason === undefined
-        ? fail(
-            `something listens at ${address} and does not answer as Temporal (${tls ? 'asked with' : 'asked without'} TLS)`,
-            'Give TEMPORAL_ADDRESS the gRPC address of the frontend (7233, not that of its web pages), and TEMPORAL_TLS=true where it wants TLS.',
-          )
-        : fail(
-            `no Temporal answers at ${address} (${reason})`,
-            'Start it (`./temporal-dev.sh` brings one along), or say where it is with TEMPORAL_ADDRESS.',
-          ),
+      fail(
+        `something listens at ${address} and does not answer as Temporal (asked ${tls ? 'with' : 'without'} TLS)`,
+        'Give TEMPORAL_ADDRESS the gRPC address of the frontend (7233, not that of its web pages), and TEMPORAL_TLS=true where it wants TLS.',
+      ),
     ];
   }
 }

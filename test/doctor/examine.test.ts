@@ -66,6 +66,23 @@ test('a check that throws has failed, and the others go on', async () => {
   expect(results[0]?.findings[0]?.seen).toBe('out of cheese');
 });
 
+test('can be given up at any moment: what is under way is told, and nothing more is begun', async () => {
+  const stop = new AbortController();
+  let told: unknown;
+  const slow: Check = {
+    name: 'slow',
+    run: (signal) => {
+      signal.addEventListener('abort', () => (told = signal.reason));
+      stop.abort(new Error('enough'));
+      return new Promise(() => undefined);
+    },
+  };
+  const after: Check = { ...fine, needs: [slow], run: () => Promise.reject(new Error('begun')) };
+  const examination = examine([slow, after], { fix: false, signal: stop.signal });
+  await expect(examination).rejects.toThrow('enough');
+  expect(told).toMatchObject({ message: 'enough' });
+});
+
 describe('with --fix', () => {
   test('mends what can be, looks again, and goes on with what needed it', async () => {
     let whole = false;

@@ -72,16 +72,21 @@ interface Given extends Partial<Omit<ForgeAccess, 'own' | 'person'>>, Partial<We
   readonly token?: string;
   /** With a token of alice's. */
   readonly helped?: boolean;
+  readonly setupToken?: string;
   readonly agents?: readonly string[];
 }
 
 function accessOf(given: Given = {}): ForgeAccess {
   const apiUrl = given.apiUrl ?? `${server.url}/api/v1`;
+  const setupToken = given.setupToken ?? (given.helped ? alice.token : undefined);
   return {
     apiUrl,
     org: given.org ?? org,
     own: createForgeSetup('gitea', { apiUrl, token: given.token ?? bot.token, timeoutMs: 2_000 }),
-    person: given.helped ? createForgeSetup('gitea', { apiUrl, token: alice.token }) : undefined,
+    person:
+      setupToken === undefined
+        ? undefined
+        : createForgeSetup('gitea', { apiUrl, token: setupToken }),
   };
 }
 
@@ -95,7 +100,7 @@ function checksOf(given: Given = {}): readonly Check[] {
   );
   return [
     ...forge.all,
-    ...ofRepositories.all,
+    ...ofRepositories,
     ...webhookChecks(
       {
         access,
@@ -108,7 +113,7 @@ function checksOf(given: Given = {}): readonly Check[] {
         openWatch: (secret) => listenForDeliveries(port, secret),
         ...given,
       },
-      [ofRepositories.repositories],
+      forge.tokens,
     ),
   ];
 }
@@ -185,6 +190,19 @@ describe('forge token', () => {
       },
     ]);
     expect(await examine('forge token')).toMatchObject([{ verdict: 'pass' }]);
+  });
+});
+
+describe('setup token', () => {
+  test('fails for one that the forge does not know, until there is another or none', async () => {
+    const setupToken = 'f'.repeat(40);
+    expect(await examine('setup token', { setupToken })).toMatchObject([
+      { verdict: 'fail', fix: expect.stringContaining('FORGE_SETUP_TOKEN') },
+    ]);
+    expect(await examine('webhooks', { setupToken })).toMatchObject([{ verdict: 'skipped' }]);
+    expect(await examine('setup token', { helped: true })).toEqual([
+      { verdict: 'pass', seen: "it is alice's; nothing keeps it" },
+    ]);
   });
 });
 
