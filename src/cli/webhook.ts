@@ -88,6 +88,8 @@ function tell({ url, changes, problems, outcome }: WebhookReport): void {
   problems.forEach((problem) => print(`${colours.red('FAIL')}  ${problem}`));
   if (outcome === 'arrived') {
     print(`${colours.green('PASS')}  a delivery to ${url} arrived, with the right signature`);
+  } else if (outcome === 'untestable') {
+    print(`${colours.yellow('WARN')}  no delivery to ${url} could be tried`);
   } else {
     print(`${colours.red('FAIL')}  no delivery came through to ${url}`);
   }

@@ -1,6 +1,8 @@
 import type { SetupConfig } from '../config/load-setup.ts';
+import { ForgeDeniedError, ForgeNotFoundError } from '../domain/errors.ts';
 import type { ForgeSetup, Hook, Place } from '../forges/forge-setup.ts';
 import type { DeliveryWatch } from './delivery-watch.ts';
+import { formatPlace } from './place.ts';
 import { SetupStoppedError } from './progress.ts';
 import { makeRoundTrip, type RoundTrip } from './round-trip.ts';
 import { adviseOn, examineWebhook, repairWebhook } from './webhook.ts';
@@ -29,6 +31,20 @@ export interface WebhookOutcome {
  * @throws SetupStoppedError when a setting is missing, and ForgeError
  */
 export async function handleWebhook(parts: WebhookParts): Promise<WebhookOutcome> {
+  try {
+    return await act(parts);
+  } catch (error) {
+    if (error instanceof ForgeDeniedError || error instanceof ForgeNotFoundError) {
+      const name = formatPlace(parts.place);
+      throw new SetupStoppedError(
+        `The webhooks of ${name} are hidden from the token that was used (${error.message}). Is the name right? It takes a token of somebody who administrates ${name}: --setup-token-file or FORGE_SETUP_TOKEN.`,
+      );
+    }
+    throw error;
+  }
+}
+
+async function act(parts: WebhookParts): Promise<WebhookOutcome> {
   const { action, place, signal, connect, openWatch } = parts;
   const { apiUrl, token, secret, url } = required(parts.config);
   const forge = connect(apiUrl, token);

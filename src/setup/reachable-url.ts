@@ -22,26 +22,30 @@ const defaultPatienceMs = 12_000;
 const graceMs = 1_500;
 
 /**
- * The addresses of this machine as the forge may know them, the likeliest first: the one from which we reach the forge,
- * then those of its networks, then the name that containers have for their host.
+ * The addresses of this machine as the forge may know them, the likeliest first. From elsewhere the forge comes by the
+ * address from which we reach it, or not at all. One on this machine may live in a container: then it comes by an address
+ * of this machine's networks, or by the name that containers have for their host.
  */
 export async function listCandidates(apiUrl: string, port: number): Promise<Candidate[]> {
   const own = await ownAddressTowards(apiUrl);
+  if (own !== undefined && own !== '::1' && !own.startsWith('127.')) {
+    return [{ url: httpUrl(own, port), host: own }];
+  }
   const others = Object.values(networkInterfaces())
     .flatMap((addresses = []) => addresses)
     .filter(({ internal, scopeid }) => !internal && !scopeid)
     .toSorted((one, other) => one.family.localeCompare(other.family))
     .map(({ address }) => address);
-  const isHere = own === undefined || own === '::1' || own.startsWith('127.');
-  const addresses = new Set([...(own === undefined ? [] : [own]), ...others]);
-  const candidates = [...addresses].map((host) => ({ url: httpUrl(host, port), host }));
-  const forContainers = { url: httpUrl('host.docker.internal', port), host: '0.0.0.0' };
-  return [...candidates.slice(0, atMost - 1), ...(isHere ? [forContainers] : [])];
+  const addresses = [own ?? '127.0.0.1', ...others].slice(0, atMost - 1);
+  return [
+    ...addresses.map((host) => ({ url: httpUrl(host, port), host })),
+    { url: httpUrl('host.docker.internal', port), host: '0.0.0.0' },
+  ];
 }
 
 /**
- * The first of the candidates that the forge has delivered to; undefined when it reaches none of them. For the time of it
- * the place has a webhook for each.
+ * The first of the candidates that the forge has delivered to; `missing` when it reaches none of them, `untestable` when it has
+ * nothing to deliver. For the time of it the place has a webhook for each.
  */
 export async function findReachable(
   forge: ForgeSetup,
@@ -49,7 +53,7 @@ export async function findReachable(
   candidates: readonly Candidate[],
   secret: string,
   { watch, signal, patienceMs = defaultPatienceMs }: RoundTripOptions,
-): Promise<Candidate | undefined> {
+): Promise<Candidate | 'missing' | 'untestable'> {
   await using cleanup = new AsyncDisposableStack();
   const asked: Asked[] = [];
   for (const candidate of candidates) {
@@ -62,6 +66,9 @@ export async function findReachable(
       asked.push({ candidate, test });
     }
   }
+  if (asked.length === 0) {
+    return 'untestable';
+  }
   const end = Date.now() + patienceMs;
   let graceEnds: number | undefined;
   while (Date.now() < end) {
@@ -72,7 +79,7 @@ export async function findReachable(
     }
     await delay(lookEveryMs, undefined, { signal });
   }
-  return undefined;
+  return 'missing';
 }
 
 interface Asked {

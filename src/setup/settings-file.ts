@@ -72,7 +72,9 @@ function setKey(text: string, key: string, value: string): string {
     return unquoted(written) === value ? text : top.replace(present, () => line) + tables;
   }
   const gap = top === '' || top.endsWith('\n') ? '' : '\n';
-  return `${top.replace(/\n+$/, '\n')}${gap}${line}\n${tables === '' ? '' : `\n${tables}`}`;
+  return tables === ''
+    ? `${top}${gap}${line}\n`
+    : `${top.replace(/\n+$/, '\n')}${gap}${line}\n\n${tables}`;
 }
 
 function unquoted(written: string): string {

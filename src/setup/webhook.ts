@@ -142,13 +142,13 @@ export async function adviseOnSilence({
   page,
 }: Pick<Hook, 'url'> & { readonly page?: string }): Promise<string> {
   const host = await neededAllowedHost(url);
-  const see =
-    page === undefined ? '' : ` What Gitea says of it is on ${page}, under its last deliveries.`;
+  const see = page === undefined ? '' : `\nWhat Gitea says of it: ${page}`;
   return host === undefined
-    ? `Nothing arrived at ${url}. Is the address right, does a proxy in between lead it to the orchestrator, and may the machine of Gitea reach it?${see}`
-    : `Nothing arrived at ${url}. Gitea delivers to public addresses only, unless its app.ini says otherwise. Add these lines there, or ${host} to the list that is there already, and restart Gitea:
+    ? `Nothing arrived at ${url}. Is that the orchestrator’s address (--public-url gives another), does a proxy in between lead to it, and does a firewall let the machine of Gitea through?${see}`
+    : `Nothing arrived at ${url}. Gitea delivers to public addresses only, unless its app.ini says otherwise.
+Add these lines there, or ${host} to the list that is there already, and restart Gitea:
 
 ${allowedHostLines(host)}
 
-If that is done, the machine of Gitea cannot reach the address: a firewall, say.${see}`;
+If that is done: is it the orchestrator’s address (--public-url gives another), and does a firewall let the machine of Gitea through?${see}`;
 }

@@ -3,9 +3,6 @@ import { ForgeDeniedError, ForgeError } from '../../domain/errors.ts';
 import type { Account, ForgeSetup } from '../../forges/forge-setup.ts';
 import { SetupStoppedError, type Progress } from '../progress.ts';
 
-/** A token of a person's, for the questions and the messages that speak of it. */
-const personsToken = 'A token of yours with all permissions';
-
 export interface AccountStepParts {
   readonly config: SetupConfig;
   readonly progress: Progress;
@@ -63,13 +60,9 @@ async function askForge({ person }: Progress): Promise<string> {
   return toApiUrl(answer);
 }
 
-function askPersonsToken({ config, progress }: AccountStepParts): Promise<string> {
-  const why =
-    config.token === undefined
-      ? 'to set things up'
-      : 'to look at webhooks and rights, and mend them';
+function askPersonsToken({ progress }: AccountStepParts): Promise<string> {
   return progress.person.ask({
-    text: `${personsToken}, ${why} (Settings › Applications on Gitea). It is used now and not kept. Enter: none`,
+    text: 'Your own token, with all permissions. It is used now, and not kept (Enter: none)',
     otherwise: '--setup-token-file or FORGE_SETUP_TOKEN',
     initial: '',
     secret: true,
@@ -117,7 +110,7 @@ async function settleOwnToken(
   const { progress } = parts;
   const canMake = helper?.account.isAdministrator === true;
   const token = await progress.person.ask({
-    text: `A token of the orchestrator's own account${canMake ? '. Enter: make the account' : ''}`,
+    text: `A token of the orchestrator's account${canMake ? ' (Enter: make an account)' : ''}`,
     otherwise: '--forge-token-file or FORGE_TOKEN',
     secret: true,
     ...(canMake && { initial: '' }),
@@ -126,7 +119,7 @@ async function settleOwnToken(
 }
 
 async function makeAccount(parts: AccountStepParts, helper: ForgeSetup): Promise<string> {
-  const { progress, keepToken } = parts;
+  const { config, progress, keepToken } = parts;
   const login = await progress.person.ask({
     text: 'The name of the account',
     otherwise: '--forge-token-file or FORGE_TOKEN',
@@ -139,8 +132,8 @@ async function makeAccount(parts: AccountStepParts, helper: ForgeSetup): Promise
   }
   let token: string | undefined;
   await progress.change({
-    proposal: `Make the account ${login}, and a token of it that is kept in the data directory`,
-    done: `made the account ${login}, with a token`,
+    proposal: `Make the account ${login}, and keep a token of it in ${config.dataDirectory}`,
+    done: `made the account ${login}`,
     byHand: 'Make the account and a token of it on Gitea, and give that as the orchestrator’s.',
     make: async () => {
       ({ token } = await helper.createAccount(login));

@@ -1,4 +1,4 @@
-import { ForgeDeniedError } from '../../domain/errors.ts';
+import { ForgeDeniedError, ForgeNotFoundError } from '../../domain/errors.ts';
 import type { ForgeSetup } from '../../forges/forge-setup.ts';
 import type { Progress } from '../progress.ts';
 import type { Accounts } from './account.ts';
@@ -32,12 +32,12 @@ export async function prepareOrg(
   });
 }
 
-/** Only members may ask: who may not ask of itself is none. */
+/** Only members may ask, and only they see a private org: who may not ask of itself is none. */
 async function isMember(forge: ForgeSetup, org: string, login: string): Promise<boolean> {
   try {
     return await forge.isOrgMember(org, login);
   } catch (error) {
-    if (error instanceof ForgeDeniedError) {
+    if (error instanceof ForgeDeniedError || error instanceof ForgeNotFoundError) {
       return false;
     }
     throw error;

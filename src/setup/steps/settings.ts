@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { SetupConfig } from '../../config/load-setup.ts';
+import { settings } from '../../config/schema.ts';
 import type { Progress } from '../progress.ts';
 import { readText, withSettings, writePrivate, writeSettings } from '../settings-file.ts';
 import type { Accounts } from './account.ts';
+
+const usualPort = Number(settings.port.default);
 
 /** `orchestrator.toml`, and the two secrets in files of their own. */
 export class SettingsStep {
@@ -43,9 +46,10 @@ export class SettingsStep {
         forge_gitea_api: apiUrl,
         forge_token_file: this.#tokenFile,
         forge_webhook_secret_file: this.#secretFile,
-        ...(this.#config.org !== 'bot-bottle' && { forge_org: this.#config.org }),
+        ...(this.#config.org !== settings.forgeOrg.default && { forge_org: this.#config.org }),
       },
-      'the address of the forge, with token and secret in files of their own',
+      'the forge, its token and the webhook’s secret',
+      `Write ${this.#config.settingsFile}, with token and secret in files of their own`,
       async () => {
         for (const path of changed) await writePrivate(path, files[path] ?? '');
       },
@@ -56,16 +60,22 @@ export class SettingsStep {
 
   /** Where the forge reaches the orchestrator, and where that listens for it. */
   keepAddress({ url, host }: { readonly url: string; readonly host: string }): Promise<boolean> {
-    const { hostIsGiven } = this.#config;
+    const { hostIsGiven, port } = this.#config;
     return this.#write(
-      { public_url: url, ...(!hostIsGiven && { forge_webhook_host: host }) },
+      {
+        public_url: url,
+        ...(!hostIsGiven && { forge_webhook_host: host }),
+        ...(port !== usualPort && { forge_webhook_port: String(port) }),
+      },
       `the address ${url}`,
+      `Write the address ${url} into ${this.#config.settingsFile}`,
     );
   }
 
   async #write(
     values: Readonly<Record<string, string>>,
     what: string,
+    proposal: string,
     before: () => Promise<void> = async () => undefined,
     isChanged = false,
   ): Promise<boolean> {
@@ -75,8 +85,8 @@ export class SettingsStep {
       return true;
     }
     return this.#progress.change({
-      proposal: `Write ${what} into ${settingsFile}`,
-      done: `wrote ${what} into ${settingsFile}`,
+      proposal,
+      done: `wrote ${settingsFile}`,
       byHand: `In it: ${Object.entries(values)
         .map(([key, value]) => `${key} = "${value}"`)
         .join(', ')}.`,

@@ -28,7 +28,7 @@ export interface WebhookStepParts {
 
 /**
  * Finds an address of this machine that the forge reaches, by letting it deliver to each.
- * @returns undefined when there is none, or nobody may try: what is left to do was told
+ * @returns undefined when there is none, or it may not be tried: what is left to do was told
  */
 export async function findAddress(
   place: Place,
@@ -38,21 +38,38 @@ export async function findAddress(
   const isAny = ['0.0.0.0', '::', '127.0.0.1'].includes(config.host);
   const given = all.filter(({ host }) => host === config.host);
   const candidates = config.hostIsGiven && !isAny && given.length > 0 ? given : all;
-  const urls = candidates.map(({ url }) => url);
-  const options = { watch, signal: progress.signal };
+  const urls = candidates.map(({ url }) => url).join(' or ');
+  const title = formatPlace(place);
+  const proposal = `Let Gitea deliver to ${urls}, by a webhook of ${title} that is removed at once`;
+  if (!(await progress.person.agrees(proposal))) {
+    progress.tellLeft(
+      'The orchestrator has to know at which address Gitea reaches it: --public-url or ORCHESTRATOR_PUBLIC_URL says so.',
+    );
+    return undefined;
+  }
   for (;;) {
-    let found: Candidate | undefined;
-    const tried = await progress.change({
-      proposal: `Try at which address Gitea reaches this machine, by webhooks of ${formatPlace(place)} that are removed after some seconds: ${urls.join(', ')}`,
-      done: 'tried them, and removed the webhooks again',
-      byHand:
-        'Say at which address Gitea reaches the orchestrator: --public-url or ORCHESTRATOR_PUBLIC_URL.',
-      make: async () => {
-        progress.person.tellBusy('Waiting for Gitea to deliver');
-        found = await findReachable(forge, place, candidates, secret, options);
+    progress.person.tellBusy('Waiting for Gitea to deliver');
+    const options = { watch, signal: progress.signal };
+    const found = await findReachable(forge, place, candidates, secret, options).catch(
+      (error: unknown) => {
+        if (isRefusal(error)) return error;
+        throw error;
       },
-    });
-    if (found !== undefined || !tried) {
+    );
+    if (found instanceof Error) {
+      progress.tellLeft(
+        `Webhooks of ${title} take a token of somebody who administrates it (${found.message}): --setup-token-file or FORGE_SETUP_TOKEN.`,
+      );
+      return undefined;
+    }
+    if (found === 'untestable') {
+      progress.tellLeft(
+        `${title} has neither a commit nor an issue, so that Gitea has nothing to deliver: push a first commit.`,
+      );
+      return undefined;
+    }
+    if (found !== 'missing') {
+      progress.tellRight(`Gitea reaches ${found.url}`);
       return found;
     }
     const [likeliest = { url: `http://127.0.0.1:${config.port}` }] = candidates;
@@ -138,7 +155,7 @@ async function proveWebhook(
 
 async function triesAgain(progress: Progress, advice: string): Promise<boolean> {
   progress.tellLeft(advice);
-  const again = await progress.person.triesAgain('Done? Try again');
+  const again = await progress.person.triesAgain('Try again');
   if (again) {
     progress.takeBackLeft();
   }
