@@ -100,6 +100,37 @@ test(
   },
 );
 
+test("asks a model's server for the models that agents name", async () => {
+  const server = createServer(({ url, headers }, response) => {
+    const isRight = url === '/v1/models' && headers.authorization === 'Bearer sk-right';
+    response.statusCode = isRight ? 200 : 401;
+    response.end(JSON.stringify({ data: [{ id: 'known-1' }] }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  writeFileSync(join(data, 'key'), 'sk-right\n', { mode: 0o600 });
+  writeFileSync(
+    join(data, 'orchestrator.toml'),
+    `[llm_routes.mine]\nprotocol = "openai-responses"\nupstream = "http://127.0.0.1:${port}/v1"\nauth = "bearer"\nkey_file = "${data}/key"\n`,
+  );
+  writeFileSync(join(data, 'bottles/small.md'), '---\nbackend: local\nllm: [mine]\n---\n');
+  const nameModel = (model: string): void =>
+    writeFileSync(
+      join(data, 'agents/demo.md'),
+      `---\nprovider: pi\nbottle: small\nmodel: ${model}\n---\n`,
+    );
+  nameModel('unknown-1');
+  const before = await run(['doctor'], environment());
+  expect(before.stdout).toMatch(/^WARN {2}model route mine: .+ does not list unknown-1/m);
+  expect(before.stdout).toMatch(
+    /^FAIL {2}agents' programs: .+ no program pi in its bottle small$/m,
+  );
+  nameModel('known-1');
+  const after = await run(['doctor'], environment());
+  expect(after.stdout).toMatch(/^PASS {2}model route mine: .+ accepts the key/m);
+  server.close();
+});
+
 test('shows on a terminal what it waits for', async () => {
   const { code, output } = await runOnTerminal(['doctor'], environment(), { at: '', answer: '' });
   expect(code).toBe(4);

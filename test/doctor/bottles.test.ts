@@ -212,6 +212,11 @@ describe('images', () => {
       const stage = await dockerStage();
       if (stage === undefined) return skip();
       await using docker = stage;
+      const backends = await look(checksOf(docker.engine.host), 'bottle backends');
+      expect(backends).toContainEqual({
+        verdict: 'pass',
+        seen: expect.stringMatching(/^docker works; limits that are kept: /),
+      });
       const socketPath = docker.engine.host.replace('unix://', '');
       const engine = new Docker({ socketPath });
       const [name, tag] = [`rocket-${process.pid}`, 'v1'];

@@ -29,6 +29,8 @@ import { createForgeSetup } from '../../src/forges/setup-registry.ts';
 import { listenForDeliveries } from '../../src/setup/temporary-listener.ts';
 import { webhookUrl } from '../../src/setup/webhook-url.ts';
 import { ensureGitea } from '../../tools/gitea.ts';
+import { start } from '../cli/orchestrator.ts';
+import { until } from '../support/until.ts';
 import { look } from './look.ts';
 
 const botScopes = ['write:issue', 'write:repository', 'read:organization', 'read:user'];
@@ -422,6 +424,34 @@ describe('webhooks', () => {
     expect(await examine('webhook deliveries', { helped: true, secret: undefined })).toMatchObject([
       { verdict: 'warn', fix: expect.stringContaining('FORGE_WEBHOOK_SECRET') },
     ]);
+  });
+
+  test('Ctrl-C while a delivery is waited for leaves the webhook as it was', async () => {
+    const id = await install();
+    const target = async () => {
+      const hook = await callGitea(alice, 'GET', hookPath(id));
+      return (hook as { config: { url: string } }).config.url;
+    };
+    const data = await mkdtemp(join(tmpdir(), 'doctor-'));
+    const { child, finished } = start(['doctor', `acme/${repository.name}`], {
+      ORCHESTRATOR_DATA_DIR: data,
+      FORGE_GITEA_API: `${server.url}/api/v1`,
+      FORGE_TOKEN: bot.token,
+      FORGE_SETUP_TOKEN: alice.token,
+      FORGE_WEBHOOK_SECRET: 'whisper',
+      // Not where the webhook delivers to.
+      FORGE_WEBHOOK_PORT: String(await freePort()),
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      DOCKER_HOST: `unix://${data}/none.sock`,
+    });
+    await until('the test to begin', async () => (await target()).includes('test='));
+    child.kill('SIGINT');
+    expect(await finished).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining('Stopped.'),
+    });
+    expect(await target()).toBe(url());
+    await rm(data, { recursive: true });
   });
 
   test('fails while the forge delivers nowhere, with the lines of app.ini that let it', async () => {

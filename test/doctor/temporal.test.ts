@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -6,6 +8,7 @@ import { join } from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TemporalConfig } from '../../src/config/temporal.ts';
+import type { Finding } from '../../src/doctor/check.ts';
 import { clockCheck, temporalClock } from '../../src/doctor/clock.ts';
 import { temporalChecks } from '../../src/doctor/temporal.ts';
 import { freePort } from '../../src/demo/free-port.ts';
@@ -15,6 +18,8 @@ import { ensureTemporal } from '../../tools/temporal.ts';
 import { workflowBundle } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 import { look } from './look.ts';
+
+const run = promisify(execFile);
 
 let directory: string;
 let server: TemporalServer;
@@ -109,6 +114,31 @@ describe('namespace', () => {
       { verdict: 'pass', seen: 'bottles is there' },
     ]);
   });
+});
+
+test('the commands that the findings name do the same as --fix', async () => {
+  const checks = checksOf({ namespace: 'by-hand' });
+  const binary = await ensureTemporal((line) => console.error(line));
+  const type = async (finding: Finding | undefined): Promise<void> => {
+    const { fix = '' } = finding as { fix?: string };
+    for (const [command] of fix.matchAll(/temporal operator [^\n`]+/g)) {
+      const words = command.split(' ').slice(1);
+      await run(binary, [...words, '--address', server.address], { env: { HOME: directory } });
+    }
+  };
+  const passes = (name: string) =>
+    until(`${name} to pass`, async () => (await look(checks, name))[0]?.verdict === 'pass');
+
+  const [absent] = await look(checks, 'namespace');
+  expect(absent).toMatchObject({ verdict: 'fail' });
+  await type(absent);
+  await passes('namespace');
+  const lacks = await until('the attributes to be asked for', async () => {
+    const [finding] = await look(checks, 'search attributes');
+    return finding?.verdict === 'warn' ? finding : undefined;
+  });
+  await type(lacks);
+  await passes('search attributes');
 });
 
 describe('search attributes', () => {
