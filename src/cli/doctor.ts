@@ -11,7 +11,7 @@ import { interruptible } from './interruptible.ts';
 import { loadOptions } from './local-manifests.ts';
 import { count } from './manifest-problems.ts';
 import { progressLine } from './progress-line.ts';
-import { colours, print, printJson } from './terminal.ts';
+import { colours, oneLine, print, printJson } from './terminal.ts';
 
 interface DoctorOptions extends GlobalOptions {
   readonly fix?: true;
@@ -99,13 +99,13 @@ function format({ check, findings, mended }: Result): string {
       ...fixOf(finding)
         .split('\n')
         .filter((text) => text !== '')
-        .map((text) => `      ${text}`),
+        .map((text) => `      ${oneLine(text)}`),
     ]),
   ].join('\n');
 }
 
 function line(label: string, check: string, seen: string): string {
-  return `${label}  ${colours.bold(check)}: ${seen}`;
+  return `${label}  ${colours.bold(check)}: ${oneLine(seen)}`;
 }
 
 function labelOf(verdict: Verdict): string {

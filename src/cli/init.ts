@@ -7,8 +7,8 @@ import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { count } from './manifest-problems.ts';
 import { interruptible } from './interruptible.ts';
-import { absentPerson } from './absent-person.ts';
-import { print } from './terminal.ts';
+import { absentPerson, formatTold, type ToldLine } from './absent-person.ts';
+import { print, printJson } from './terminal.ts';
 
 /** Sets up what the flags and the person say. */
 export type InitHandler = (
@@ -39,6 +39,7 @@ export function initCommand(init: InitHandler): Command {
     .option('--repository <owner/name...>', 'what agents are to work on')
     .option('--org <name>', 'the org whose members’ issues are taken up (default: bot-bottle)')
     .option('--yes', 'ask nothing and agree to every change, for unattended use')
+    .option('--json', 'with --yes, for programs')
     .addHelpText(
       'after',
       `
@@ -56,16 +57,30 @@ Examples:
     )
     .action(async (_, command: Command) => {
       const options: InitOptions = command.optsWithGlobals();
+      if (options.json && !options.yes) {
+        throw new ConfigError('--json asks nothing. Accepted: --yes with it.');
+      }
       if (!options.yes && !(process.stdin.isTTY && process.stdout.isTTY)) {
         throw new ConfigError(
           'There is no terminal to ask at. Accepted: --yes, with everything given by options or the environment.',
         );
       }
-      const person = options.yes ? absentPerson : await terminal();
+      const told: ToldLine[] = [];
+      const tell = options.json
+        ? (line: ToldLine) => void told.push(line)
+        : (line: ToldLine) => print(formatTold(line));
+      const person = options.yes ? absentPerson(tell) : await terminal();
       const result = await interruptible((signal) =>
         init(setupFlags(options), { repositories: options.repository ?? [], person, signal }),
       );
-      conclude(result);
+      if (options.json) printJson({ ...result, steps: told });
+      else conclude(result);
+      if (result.left > 0) {
+        throw new CliError(
+          exitCodes.checkFailed,
+          `${count(result.left, 'thing')} left to do: see above. Then run \`orchestrator init\` again.`,
+        );
+      }
     });
 }
 
@@ -107,10 +122,7 @@ function conclude({ changes, left, repositories, agents, login }: InitResult): v
       : `${count(changes, 'change')} made; run again, it changes nothing that is right.`,
   );
   if (left > 0) {
-    throw new CliError(
-      exitCodes.checkFailed,
-      `${count(left, 'thing')} left to do: see above. Then run \`orchestrator init\` again.`,
-    );
+    return;
   }
   const [repository = ''] = repositories;
   const [agent = ''] = agents;

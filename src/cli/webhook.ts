@@ -66,7 +66,7 @@ function actionCommand(handle: WebhookHandler, action: WebhookAction): Command {
       const report = await interruptible((signal) =>
         handle(setupFlags(options), action, place, signal),
       );
-      if (options.json) printJson({ place: formatPlace(place), ...report });
+      if (options.json) printJson(toJson(place, report));
       else tell(report);
       if (report.outcome !== 'arrived') {
         throw new CliError(
@@ -81,6 +81,12 @@ function actionCommand(handle: WebhookHandler, action: WebhookAction): Command {
         );
       }
     });
+}
+
+/** What is not there is null. */
+function toJson(place: Place, report: WebhookReport): object {
+  const { outcome = null, advice = null } = report;
+  return { place: formatPlace(place), ...report, outcome, advice };
 }
 
 function tell({ url, changes, problems, outcome }: WebhookReport): void {

@@ -1,43 +1,23 @@
-import { existsSync } from 'node:fs';
 import { systemEnvironment } from '../bottles/system.ts';
-import type { ExaminedConfig } from '../config/examine.ts';
 import { localUrl } from '../config/load.ts';
-import type { Place } from '../forges/forge-setup.ts';
 import { createForgeSetup } from '../forges/setup-registry.ts';
-import type { DeliveryWatch } from '../setup/delivery-watch.ts';
 import { webhookUrl } from '../setup/webhook-url.ts';
-import { backendsCheck, type FoundBackends } from './backends.ts';
+import { backendsCheck } from './backends.ts';
 import { unset, type Check } from './check.ts';
 import { clockCheck, temporalClock } from './clock.ts';
 import { dataDirectoryCheck } from './data-directory.ts';
 import { diskCheck } from './disk.ts';
 import { forgeChecks, type ForgeAccess } from './forge.ts';
-import { manifestChecks, type ExaminedManifests } from './manifests.ts';
-import { modelRouteCheck } from './model-routes.ts';
+import { knownRepositories, type Installation } from './installation.ts';
+import { manifestChecks } from './manifests.ts';
+import { modelRouteCheck, modelsWanted } from './model-routes.ts';
 import { isOrchestratorRunning, orchestratorCheck } from './orchestrator.ts';
 import { versionsCheck } from './programs.ts';
 import { repositoryChecks } from './repositories.ts';
 import { secretFilesCheck, settingsCheck } from './settings.ts';
-import { inspectStore, storeChecks } from './store.ts';
+import { storeChecks } from './store.ts';
 import { temporalChecks } from './temporal.ts';
 import { webhookChecks } from './webhooks.ts';
-
-/** What is examined: an installation as it is now. */
-export interface Installation {
-  readonly config: ExaminedConfig;
-  /** What somebody named, besides the repositories that the store knows. */
-  readonly places: readonly Place[];
-  /** Of this program. */
-  readonly version: string;
-  readonly hostId: string | undefined;
-  readonly findBackends: () => Promise<FoundBackends>;
-  readonly readManifests: () => Promise<ExaminedManifests>;
-  /** @throws ConfigError when the orchestrator's port is taken by another program */
-  readonly openWatch: (
-    orchestrator: { readonly port: number; readonly dataDirectory: string },
-    secret: string,
-  ) => Promise<DeliveryWatch>;
-}
 
 /** Less than a check has, so that it can still say why. */
 const forgeAnswerMs = 8_000;
@@ -83,13 +63,7 @@ function ofForge(installation: Installation, settings: Check): readonly Check[] 
     person: setupToken === undefined ? undefined : connect(setupToken),
   };
   const checks = forgeChecks(access);
-  const known = async () => {
-    const signal = AbortSignal.timeout(5_000);
-    const found = existsSync(config.databaseFile)
-      ? await inspectStore(config.databaseFile, signal)
-      : undefined;
-    return found?.repositories.filter(({ forgeHost }) => forgeHost === own.host) ?? [];
-  };
+  const known = () => knownRepositories(installation, own.host);
   const named = places.filter((place) => place.kind === 'repository');
   const repositories = async () => {
     const all = [...named, ...(await known())].map(({ owner, name }) => ({ owner, name }));
@@ -147,21 +121,7 @@ function ofModelRoutes(
         name,
         route,
         key: keys[name],
-        async wanted() {
-          const { agents, bottles } = await readManifests();
-          const having = new Set(
-            [...bottles].filter(([, { llm }]) => llm.includes(name)).map(([bottle]) => bottle),
-          );
-          const models = [...agents.values()].flatMap(({ bottle, model, protocols }) =>
-            bottle !== undefined &&
-            model !== undefined &&
-            having.has(bottle) &&
-            protocols.includes(route.protocol)
-              ? [model]
-              : [],
-          );
-          return { models: [...new Set(models)], used: having.size > 0 };
-        },
+        wanted: async () => modelsWanted(await readManifests(), name, route),
       },
       settings,
     ),

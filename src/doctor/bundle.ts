@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { arch, cpus, freemem, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { ExaminedConfig } from '../config/examine.ts';
-import type { Installation } from './all-checks.ts';
+import type { Installation } from './installation.ts';
 import type { Result } from './examine.ts';
 import { recentLogs } from './logs.ts';
 import { redaction } from './redaction.ts';

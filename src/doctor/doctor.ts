@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { ConfigError } from '../domain/errors.ts';
-import { allChecks, type Installation } from './all-checks.ts';
+import { allChecks } from './all-checks.ts';
 import { makeBundle } from './bundle.ts';
+import type { Installation } from './installation.ts';
 import { examine, type Examination, type Result } from './examine.ts';
 
 /** Looks at one installation. */

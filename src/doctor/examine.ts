@@ -1,4 +1,5 @@
 import { fail, type Check, type Finding, type Trouble } from './check.ts';
+import { limited, TooSlowError, type Limits } from './time-limit.ts';
 
 /** What became of a check. */
 export interface Result {
@@ -82,11 +83,6 @@ function isGood(result: Result | undefined): boolean {
   );
 }
 
-interface Limits {
-  readonly timeLimitMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 async function look(check: Check, limits: Limits): Promise<readonly Finding[]> {
   try {
     return await limited(limits, (signal) => check.run(signal));
@@ -132,35 +128,6 @@ async function mendAndLook(
 
 function isMendable(finding: Finding): finding is Trouble & Required<Pick<Trouble, 'mend'>> {
   return 'mend' in finding && finding.mend !== undefined;
-}
-
-/** Ends the work when its time is over, and does not wait for it, whether or not it heeds the signal. */
-async function limited<T>(
-  { timeLimitMs, signal }: Limits,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = new AbortController();
-  const over = Promise.withResolvers<never>();
-  const end = (reason: unknown): void => {
-    over.reject(reason);
-    limit.abort(reason);
-  };
-  const timer = setTimeout(
-    () => end(new TooSlowError(`no answer within ${timeLimitMs / 1000} s`)),
-    timeLimitMs,
-  );
-  const onAbort = (): void => end(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work(limit.signal), over.promise]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-class TooSlowError extends Error {
-  override readonly name = 'TooSlowError';
 }
 
 function tooSlow({ message }: TooSlowError): Trouble {

@@ -1,14 +1,33 @@
 import { z } from 'zod';
 import type { LlmRoute } from '../domain/agent.ts';
 import { fail, pass, warn, type Check, type Finding } from './check.ts';
+import type { ExaminedManifests } from './manifests.ts';
 
 export interface RouteParts {
   readonly name: string;
   readonly route: LlmRoute;
   /** Undefined: it has none, or one that cannot be read, which `settings` says. */
   readonly key: string | undefined;
-  /** Models that agents name whose bottles have this route, and whether any bottle has it. */
-  readonly wanted: () => Promise<{ readonly models: readonly string[]; readonly used: boolean }>;
+  readonly wanted: () => Promise<ModelsWanted>;
+}
+
+export interface ModelsWanted {
+  /** Those that agents name whose bottles have this route. */
+  readonly models: readonly string[];
+  /** Some bottle has it. */
+  readonly used: boolean;
+}
+
+export function modelsWanted(
+  { agents, bottles }: ExaminedManifests,
+  name: string,
+  { protocol }: LlmRoute,
+): ModelsWanted {
+  const having = [...bottles].filter(([, { llm }]) => llm.includes(name)).map(([bottle]) => bottle);
+  const models = [...agents.values()]
+    .filter(({ bottle = '', protocols }) => having.includes(bottle) && protocols.includes(protocol))
+    .flatMap(({ model }) => model ?? []);
+  return { models: [...new Set(models)], used: having.length > 0 };
 }
 
 const listing = z.object({ data: z.array(z.object({ id: z.string() })) });

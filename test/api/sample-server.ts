@@ -26,6 +26,7 @@ export interface SampleServer {
   readonly authorization: { readonly authorization: string };
   readonly temporal: StandInForTemporal;
   readonly outputs: StandInForBottles;
+  readonly receipts: WebhookReceipts;
   /** Everything logged so far. */
   readonly log: string[];
   stop(): Promise<void>;
@@ -39,13 +40,14 @@ export async function startSampleServer(
   const token = await ensureApiToken(join(directory, 'api-token'));
   const temporal = new StandInForTemporal();
   const outputs = new StandInForBottles();
+  const receipts = new WebhookReceipts();
   const log: string[] = [];
   const server = await buildServer({
     store,
     commands: temporal,
     bottles: outputs,
     checks: parts.checks ?? [],
-    receipts: new WebhookReceipts(),
+    receipts,
     token,
     version: '1.2.3',
     logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(line) }),
@@ -58,6 +60,7 @@ export async function startSampleServer(
     authorization: { authorization: `Bearer ${token}` },
     temporal,
     outputs,
+    receipts,
     log,
     async stop() {
       await server.close();

@@ -1,11 +1,14 @@
 /** The program without the parts that `main` adds and no test needs: what the tests of the command line start. */
 import { agentsCommand } from '../../src/cli/agents.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
+import { initCommand } from '../../src/cli/init.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { openDoctor } from '../../src/open-doctor.ts';
+import { webhookCommand } from '../../src/cli/webhook.ts';
 import { openManifests } from '../../src/open-manifests.ts';
+import { openInit, openWebhook } from '../../src/open-setup.ts';
 
 const manifests: ManifestsHandler = (options) => openManifests(process.env, options);
 
@@ -17,6 +20,8 @@ const program = buildProgram({
   further: [
     agentsCommand(manifests),
     doctorCommand((...request) => openDoctor(process.env, ...request)),
+    initCommand(openInit(process.env)),
+    webhookCommand(openWebhook(process.env)),
   ],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +17,9 @@ import { endBottles, program } from '../support/world.ts';
 const run = promisify(execFile);
 const whyNot = await whyNoNetworkNamespaces();
 const enter = '\r';
+if (whyNot !== undefined) {
+  process.stderr.write(`No network namespace, so own-gitea is left out: ${whyNot}\n`);
+}
 
 /**
  * The README's steps, typed, on a Gitea that knows nothing of us: default webhook queue, no `ALLOWED_HOST_LIST`, a network of
@@ -38,7 +41,7 @@ test.skipIf(whyNot !== undefined)(
     await screen.shows('A first issue');
     await screen.asks();
     const dev = await machine.openTerminal();
-    dev.type(`orchestrator dev${enter}`);
+    dev.type(`${await step('orchestrator dev')}${enter}`);
     await dev.shows('working for Temporal', 90_000);
 
     await openIssue(gitea);
@@ -49,13 +52,14 @@ test.skipIf(whyNot !== undefined)(
 
     expect(await readOnMain(gitea, 'herbs.txt')).toBe('basil\n');
     await expectPrivateFiles(machine.data);
-    screen.type(`orchestrator init${enter}`);
+    screen.type(`${await step('orchestrator init')}${enter}`);
     await screen.answer('Your own token', `${gitea.alice.token}${enter}`);
     await screen.answer('The repositories', `acme/rocket${enter}`);
     await screen.shows('Nothing was changed.', 60_000);
     await screen.asks();
     await writeFile(join(machine.home, 'my-token'), gitea.alice.token);
-    screen.type(`orchestrator webhook test acme/rocket --setup-token-file ~/my-token${enter}`);
+    const test = 'orchestrator webhook test acme/rocket --setup-token-file ~/my-token';
+    screen.type(`${await step(test)}${enter}`);
     await screen.shows('PASS');
     await screen.asks();
     dev.type('\x03');
@@ -72,8 +76,16 @@ test.skipIf(whyNot !== undefined)(
   },
 );
 
+/** A command of the README's, as it stands there. */
+async function step(command: string): Promise<string> {
+  const readme = await readFile(join(import.meta.dirname, '../../README.md'), 'utf8');
+  const [, section = ''] = /\n## Your own Gitea\n(.*?)\n## /s.exec(readme) ?? [];
+  expect(section).toContain(`\n\`\`\`sh\n${command}\n\`\`\`\n`);
+  return command;
+}
+
 async function typeInit(screen: TypedTerminal, gitea: ForeignGitea): Promise<void> {
-  screen.type(`orchestrator init${enter}`);
+  screen.type(`${await step('orchestrator init')}${enter}`);
   await screen.answer('Where is your Gitea?', `${gitea.url}${enter}`);
   await screen.answer('Your own token', `${gitea.alice.token}${enter}`);
   await screen.answer('A token of the orchestrator', enter);

@@ -10,11 +10,12 @@ import { createToken } from '../../src/demo/gitea-site.ts';
 import { ConfigError } from '../../src/domain/errors.ts';
 import { createForgeSetup } from '../../src/forges/setup-registry.ts';
 import { initialise, type InitResult } from '../../src/setup/init.ts';
+import type { Person } from '../../src/setup/person.ts';
 import { SetupStoppedError } from '../../src/setup/progress.ts';
 import { listenForDeliveries } from '../../src/setup/temporary-listener.ts';
-import { absentPerson } from '../../src/cli/absent-person.ts';
+import { absentPerson, type ToldLine } from '../../src/cli/absent-person.ts';
 import { startGitea, type TestGitea } from '../support/gitea.ts';
-import { scriptedPerson, type ScriptedPerson } from './scripted-person.ts';
+import { scriptedPerson } from './scripted-person.ts';
 
 let gitea: TestGitea;
 let admin: { url: string; token: string };
@@ -47,7 +48,7 @@ async function freshMachine() {
       );
     },
     init(
-      person: ScriptedPerson | typeof absentPerson,
+      person: Person,
       options: {
         more?: Record<string, string>;
         flags?: SetupFlags;
@@ -288,23 +289,29 @@ describe('init --yes', () => {
   test('does everything from options and the environment', async () => {
     const machine = await freshMachine();
     const { repository, org } = await freshNames();
+    const told: ToldLine[] = [];
 
-    const result = await machine.init(absentPerson, {
-      more: { FORGE_TOKEN: gitea.bot.token, FORGE_SETUP_TOKEN: gitea.adminToken },
-      flags: { org, forge: gitea.url },
-      repositories: [repository],
-    });
+    const result = await machine.init(
+      absentPerson((line) => told.push(line)),
+      {
+        more: { FORGE_TOKEN: gitea.bot.token, FORGE_SETUP_TOKEN: gitea.adminToken },
+        flags: { org, forge: gitea.url },
+        repositories: [repository],
+      },
+    );
 
     expect(result).toMatchObject({ left: 0, login: 'bot', repositories: [repository] });
+    expect(told.filter(({ state }) => state === 'changed')).toHaveLength(result.changes);
     expect((await machine.files())[join(machine.data, 'forge-token')]).toBe(`${gitea.bot.token}\n`);
   });
 
   test('names the option of what it would have to ask', async () => {
     const machine = await freshMachine();
+    const nobody = absentPerson(() => undefined);
 
-    await expect(machine.init(absentPerson)).rejects.toThrow(ConfigError);
-    await expect(machine.init(absentPerson)).rejects.toThrow('--forge or FORGE_GITEA_API');
-    await expect(machine.init(absentPerson, { flags: { forge: gitea.url } })).rejects.toThrow(
+    await expect(machine.init(nobody)).rejects.toThrow(ConfigError);
+    await expect(machine.init(nobody)).rejects.toThrow('--forge or FORGE_GITEA_API');
+    await expect(machine.init(nobody, { flags: { forge: gitea.url } })).rejects.toThrow(
       '--forge-token-file or FORGE_TOKEN',
     );
   });

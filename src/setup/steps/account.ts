@@ -38,13 +38,12 @@ export async function settleAccounts(parts: AccountStepParts): Promise<Accounts>
     "the orchestrator's",
   );
   await requireScopes(own, account);
-  if (account.isAdministrator) {
-    progress.tellLeft(
-      `The orchestrator works as ${account.login}, who administrates the whole site: give it an account of its own that does not.`,
-    );
-  } else {
-    progress.tellRight(`The orchestrator works as ${account.login}, whose token has all scopes`);
-  }
+  const danger = account.isAdministrator
+    ? '. It administrates the whole site: an account of its own that does not would be safer'
+    : '';
+  progress.tellRight(
+    `The orchestrator works as ${account.login}, whose token has all scopes${danger}`,
+  );
   return { apiUrl, token, login: account.login, own, person: helper?.forge ?? own };
 }
 
@@ -110,7 +109,7 @@ async function settleOwnToken(
   const { progress } = parts;
   const canMake = helper?.account.isAdministrator === true;
   const token = await progress.person.ask({
-    text: `A token of the orchestrator's account${canMake ? ' (Enter: make an account)' : ''}`,
+    text: `A token of the orchestrator's account (${canMake ? 'Enter: make an account' : 'yours will do, then agents comment in your name'})`,
     otherwise: '--forge-token-file or FORGE_TOKEN',
     secret: true,
     ...(canMake && { initial: '' }),
