@@ -116,7 +116,18 @@ async function deliverToAll(parts: WebhookParts, signal: AbortSignal): Promise<F
       ),
     ];
   }
-  await using watch = await openWatch(secret);
+  let opened: DeliveryWatch;
+  try {
+    opened = await openWatch(secret);
+  } catch (error) {
+    return [
+      fail(
+        `what arrives cannot be seen: ${error instanceof Error ? error.message : String(error)}`,
+        'What `orchestrator` is found to be, in this list, comes first.',
+      ),
+    ];
+  }
+  await using watch = opened;
   return await Promise.all(
     hooks.map((found) => deliver(found, { ...parts, secret }, watch, signal)),
   );

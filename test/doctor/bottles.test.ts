@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -169,7 +169,7 @@ describe('manifests', () => {
 
 describe("agents' programs", () => {
   test('fail for one that is not in its bottle, until a tool has it', async () => {
-    const tools = mkdtempSync('/opt/doctor-');
+    const tools = realpathSync(mkdtempSync(join(tmpdir(), 'doctor-tools-')));
     try {
       const agent = '---\nprovider: script\nbottle: small\ncommand: [rocketeer]\n---\n';
       write('agents/demo.md', agent);

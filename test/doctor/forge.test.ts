@@ -402,6 +402,25 @@ describe('webhooks', () => {
     ]);
   });
 
+  test("takes an org's webhook for that of its repositories", async () => {
+    const place = { kind: 'org', org: 'acme' } as const;
+    const { person } = accessOf({ helped: true });
+    const hook = await person?.createHook(place, { url: url(), secret: 'whisper' });
+    try {
+      const given = { helped: true, orgs: ['acme'] };
+      expect(await examine('webhooks', given)).toEqual([
+        { verdict: 'pass', seen: `that of acme leads to ${url()}, with all events` },
+      ]);
+      expect(await examine('webhook deliveries', given)).toMatchObject([
+        { verdict: 'warn', seen: 'acme has nothing yet that could be delivered' },
+      ]);
+      await callGitea(alice, 'POST', `/repos/acme/${repository.name}/issues`, { title: 'Hello' });
+      expect(await examine('webhook deliveries', given)).toMatchObject([{ verdict: 'pass' }]);
+    } finally {
+      await person?.deleteHook(place, hook?.id ?? 0);
+    }
+  });
+
   test('without a token of an administrator, what has arrived is what counts', async () => {
     await install();
     expect(await examine('webhooks')).toMatchObject([

@@ -100,6 +100,9 @@ test('warns while no orchestrator runs, fails for another program in its place, 
   expect(of('orchestrator', taken)).toMatchObject([
     { verdict: 'fail', seen: expect.stringContaining('something that is no orchestrator') },
   ]);
+  expect(of('webhook deliveries', taken)).toMatchObject([
+    { verdict: 'fail', seen: expect.stringContaining('what arrives cannot be seen') },
+  ]);
   expect(taken.code).toBe(4);
   other.closeAllConnections();
   await new Promise((resolve) => other.close(resolve));
