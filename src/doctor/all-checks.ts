@@ -7,6 +7,7 @@ import { unset, type Check } from './check.ts';
 import { clockCheck, temporalClock } from './clock.ts';
 import { dataDirectoryCheck } from './data-directory.ts';
 import { diskCheck } from './disk.ts';
+import { dockerDiskCheck } from './docker-disk.ts';
 import { forgeChecks, type ForgeAccess } from './forge.ts';
 import { knownRepositories, type Installation } from './installation.ts';
 import { manifestChecks } from './manifests.ts';
@@ -36,6 +37,7 @@ export function allChecks(installation: Installation): readonly Check[] {
     secretFilesCheck(config),
     dataDirectoryCheck(config.dataDirectory),
     diskCheck({ holds: 'the data directory', path: config.dataDirectory }),
+    dockerDiskCheck({ dockerHost: config.dockerHost, findBackends, readManifests }),
     ...storeChecks(config.databaseFile),
     ...ofForge(installation, settings),
     ...ofTemporal(installation, settings),

@@ -21,28 +21,30 @@ const spentInodes = 5_000;
 export function diskCheck({ holds, path }: DiskPlace): Check {
   return {
     name: `disk of ${holds}`,
-    async run() {
-      const { bavail, bsize, files, ffree } = await statfsOf(path);
-      const bytes = bavail * bsize;
-      return [
-        judge(`${formatBytes(bytes)} free at ${path}`, bytes, spentBytes, scarceBytes),
-        // Some file systems have as many as they need, and say that they have none.
-        ...(files === 0
-          ? []
-          : [judge(`${ffree} inodes free at ${path}`, ffree, spentInodes, scarceInodes)]),
-      ];
-    },
+    run: () => examineDisk(path),
   };
+}
+
+/** @param path on the file system in question; the nearest directory above that is there counts */
+export async function examineDisk(path: string): Promise<Finding[]> {
+  const { bavail, bsize, files, ffree } = await statfsOf(path);
+  const bytes = bavail * bsize;
+  return [
+    judge(`${formatBytes(bytes)} free at ${path}`, bytes, spentBytes, scarceBytes),
+    // Some file systems have as many as they need, and say that they have none.
+    ...(files === 0
+      ? []
+      : [judge(`${ffree} inodes free at ${path}`, ffree, spentInodes, scarceInodes)]),
+  ];
 }
 
 function judge(seen: string, free: number, spent: number, scarce: number): Finding {
   if (free >= scarce) return pass(seen);
   const fix =
-    'Make room: `orchestrator status` says which bottles could be destroyed; `archive/` and, while nothing runs, `mirrors/` can be removed.';
+    'Make room: `orchestrator status` says which bottles could be destroyed; `archive/` and, while nothing runs, `mirrors/` can be removed. Of Docker, what is not ours: `docker system df` shows it.';
   return free < spent ? fail(seen, fix) : warn(seen, fix);
 }
 
-/** The nearest directory above that is there counts. */
 async function statfsOf(path: string): Promise<StatsFs> {
   try {
     return await statfs(path);

@@ -47,8 +47,12 @@ type Found =
       readonly problems: readonly string[];
     }
   | { readonly kind: 'none'; readonly place: Place; readonly url: string }
+  /** There is none of its own. Whether its org has one, only the org's owners are told. */
+  | { readonly kind: 'none-of-its-own'; readonly place: Place; readonly org: string }
   /** Only those who administrate it are told. */
-  | { readonly kind: 'hidden'; readonly place: Place };
+  | { readonly kind: 'hidden'; readonly place: Place }
+  /** There is no such thing, or it is hidden as a whole. */
+  | { readonly kind: 'absent'; readonly place: Place };
 
 async function examineAll(parts: WebhookParts): Promise<Finding[]> {
   const found = await findAll(parts);
@@ -62,6 +66,13 @@ async function judge(found: Found, parts: WebhookParts): Promise<Finding> {
   switch (found.kind) {
     case 'hidden':
       return await judgeByDeliveries(place, parts);
+    case 'absent':
+      return warn(`${title} cannot be seen`, 'Check its name, and who may see it.');
+    case 'none-of-its-own':
+      return warn(
+        `${title} has no webhook of its own; whether ${found.org} has one is shown to its owners only`,
+        `If \`orchestrator webhook deliveries\` lists what happens there, all is well. Else make one: \`orchestrator webhook install ${title}\`.`,
+      );
     case 'none':
       return fail(
         `${title} has no webhook for ${found.url}`,
@@ -172,7 +183,10 @@ async function findAll(parts: WebhookParts): Promise<Found[]> {
       const own = await find({ kind: 'repository', owner, name }, parts);
       if (own.kind === 'hook') return own;
       const ofOrg = await find({ kind: 'org', org: owner }, parts);
-      return ofOrg.kind === 'hook' ? ofOrg : own;
+      if (ofOrg.kind === 'hook') return ofOrg;
+      return own.kind === 'none' && ofOrg.kind === 'hidden'
+        ? ({ kind: 'none-of-its-own', place: own.place, org: owner } as const)
+        : own;
     }),
     ...parts.orgs.map((org) => find({ kind: 'org', org }, parts)),
   ]);
@@ -189,9 +203,8 @@ async function find(place: Place, { access, localUrl, publicUrl }: WebhookParts)
     const { problems } = await examineWebhook(forge, { place, url: publicUrl ?? hook.url });
     return { kind: 'hook', place, hook, problems };
   } catch (error) {
-    if (error instanceof ForgeDeniedError || error instanceof ForgeNotFoundError) {
-      return { kind: 'hidden', place };
-    }
+    if (error instanceof ForgeDeniedError) return { kind: 'hidden', place };
+    if (error instanceof ForgeNotFoundError) return { kind: 'absent', place };
     throw error;
   }
 }

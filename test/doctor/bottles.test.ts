@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { execFile } from 'node:child_process';
 import Docker from 'dockerode';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findBackends } from '../../src/bottles/registry.ts';
 import { problemsOf } from '../../src/cli/manifest-problems.ts';
 import { backendsCheck } from '../../src/doctor/backends.ts';
 import type { Check } from '../../src/doctor/check.ts';
+import { dockerDiskCheck } from '../../src/doctor/docker-disk.ts';
 import { manifestChecks } from '../../src/doctor/manifests.ts';
 import { readLocalManifests } from '../../src/open-manifests.ts';
-import { dockerStage } from '../support/docker.ts';
+import { dockerStage, type DockerStage } from '../support/docker.ts';
 import { look, only } from './look.ts';
 
 const run = promisify(execFile);
@@ -49,7 +50,11 @@ function checksOf(dockerHost = `unix://${data}/none.sock`): readonly Check[] {
     return { ...manifests, problems: problemsOf(manifests) };
   };
   const wanted = async () => [...(await read()).bottles.values()].map(({ backend }) => backend);
-  return [backendsCheck({ find, wanted }), ...manifestChecks({ read, findBackends: find })];
+  return [
+    backendsCheck({ find, wanted }),
+    ...manifestChecks({ read, findBackends: find }),
+    dockerDiskCheck({ dockerHost, findBackends: find, readManifests: read }),
+  ];
 }
 
 /** Of one check, in a namespace of its own in which the commands were executed before. */
@@ -105,7 +110,7 @@ describe('bottle backends', () => {
     const began = Date.now();
     const findings = await look(checksOf(`unix://${socket}`), 'bottle backends');
     expect(only(findings, 'fail')).toHaveLength(1);
-    expect(Date.now() - began).toBeLessThan(11_000);
+    expect(Date.now() - began).toBeLessThan(15_000);
     silent.close();
   });
 
@@ -204,38 +209,74 @@ describe("agents' programs", () => {
   });
 });
 
-describe('images', () => {
-  test(
-    'fail for one that the Engine does not have, until it has',
-    { timeout: 300_000 },
-    async ({ skip }) => {
-      const stage = await dockerStage();
-      if (stage === undefined) return skip();
-      await using docker = stage;
-      const backends = await look(checksOf(docker.engine.host), 'bottle backends');
-      expect(backends).toContainEqual({
-        verdict: 'pass',
+describe('with a Docker Engine', () => {
+  let stage: DockerStage | undefined;
+  beforeAll(async () => {
+    stage = await dockerStage();
+  }, 300_000);
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]();
+  });
+
+  /** Nothing to be done for a user who has no Engine. */
+  function connect(skip: () => void): { checks: readonly Check[]; engine: Docker; image: string } {
+    if (stage === undefined) skip();
+    const { engine, image } = stage as DockerStage;
+    const socketPath = engine.host.replace('unix://', '');
+    return { checks: checksOf(engine.host), engine: new Docker({ socketPath }), image };
+  }
+
+  test('its backend passes, with the limits that it keeps', async ({ skip }) => {
+    const { checks } = connect(skip);
+    expect(await look(checks, 'bottle backends')).toContainEqual(
+      expect.objectContaining({
         seen: expect.stringMatching(/^docker works; limits that are kept: /),
-      });
-      const socketPath = docker.engine.host.replace('unix://', '');
-      const engine = new Docker({ socketPath });
-      const [name, tag] = [`rocket-${process.pid}`, 'v1'];
-      write('bottles/small.md', `---\nbackend: docker\nimage: ${name}:${tag}\n---\n`);
-      expect(await look(checksOf(docker.engine.host), 'images')).toMatchObject([
-        {
-          verdict: 'fail',
-          seen: `bottle small: The Docker Engine has no image \`${name}:${tag}\``,
-          fix: `Pull it: \`docker pull ${name}:${tag}\`.`,
-        },
+      }),
+    );
+  });
+
+  test('images fail for one that it does not have, until it has', async ({ skip }) => {
+    const { checks, engine, image } = connect(skip);
+    const [name, tag] = [`rocket-${process.pid}`, 'v1'];
+    write('bottles/small.md', `---\nbackend: docker\nimage: ${name}:${tag}\n---\n`);
+    expect(await look(checks, 'images')).toMatchObject([
+      {
+        verdict: 'fail',
+        seen: `bottle small: The Docker Engine has no image \`${name}:${tag}\``,
+        fix: `Pull it: \`docker pull ${name}:${tag}\`.`,
+      },
+    ]);
+    await engine.getImage(image).tag({ repo: name, tag });
+    try {
+      expect(await look(checks, 'images')).toEqual([
+        { verdict: 'pass', seen: `${name}:${tag} of bottle small is there` },
       ]);
-      await engine.getImage(docker.image).tag({ repo: name, tag });
-      try {
-        expect(await look(checksOf(docker.engine.host), 'images')).toEqual([
-          { verdict: 'pass', seen: `${name}:${tag} of bottle small is there` },
-        ]);
-      } finally {
-        await engine.getImage(`${name}:${tag}`).remove();
-      }
-    },
-  );
+    } finally {
+      await engine.getImage(`${name}:${tag}`).remove();
+    }
+  });
+
+  test.runIf(isRoot)('its disk fails when it is full, until there is room', async ({ skip }) => {
+    const { checks, engine } = connect(skip);
+    write('bottles/small.md', '---\nbackend: docker\n---\n');
+    const { DockerRootDir: path } = (await engine.info()) as { DockerRootDir: string };
+    // Not that of an Engine which others use.
+    if (!path.startsWith(tmpdir())) skip();
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'doctor', path]);
+    try {
+      expect(await look(checks, 'disk of Docker')).toMatchObject([
+        { verdict: 'fail', seen: `100 MiB free at ${path}` },
+        { verdict: 'pass' },
+      ]);
+    } finally {
+      await run('umount', [path]);
+    }
+    expect(only(await look(checks, 'disk of Docker'), 'fail')).toEqual([]);
+  });
+});
+
+test("the disk of Docker is nobody's business where no bottle is in a container", async () => {
+  expect(await look(checksOf(), 'disk of Docker')).toEqual([
+    { verdict: 'pass', seen: 'no bottle is in a container' },
+  ]);
 });

@@ -421,6 +421,19 @@ describe('webhooks', () => {
     }
   });
 
+  test('warns where only the owners of the org could tell whether it has the webhook', async () => {
+    const admin = { url: server.url, token: server.adminToken };
+    const rob = await createAccount(admin, 'rob');
+    const path = `/repos/acme/${repository.name}/collaborators/rob`;
+    await callGitea(alice, 'PUT', path, { permission: 'admin' });
+    const given = { setupToken: rob.token };
+    expect(await examine('webhooks', given)).toMatchObject([
+      { verdict: 'warn', seen: expect.stringContaining('whether acme has one') },
+    ]);
+    await install();
+    expect(await examine('webhooks', given)).toMatchObject([{ verdict: 'pass' }]);
+  });
+
   test('without a token of an administrator, what has arrived is what counts', async () => {
     await install();
     expect(await examine('webhooks')).toMatchObject([
