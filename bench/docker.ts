@@ -6,7 +6,7 @@ import { bottlePaths, inside } from '../src/bottles/directory.ts';
 import { createDockerBackend } from '../src/bottles/docker/docker-backend.ts';
 import type { BottleHost, LaunchRequest } from '../src/bottles/host.ts';
 import { supervisorTiming } from '../src/bottles/launch-file.ts';
-import { SupervisorProcesses } from '../src/bottles/supervisor-process.ts';
+import { Spares } from '../src/bottles/spares.ts';
 import { HostFixture, ordered } from '../test/bottles/host-fixture.ts';
 import { until } from '../test/support/until.ts';
 import { provideDockerEngine } from '../tools/docker-engine.ts';
@@ -41,13 +41,11 @@ export async function measureDocker(bench: Bench): Promise<Figure[]> {
 /** As the orchestrator has it. */
 async function hostWithSpare(bench: Bench, fixture: HostFixture): Promise<BottleHost> {
   const { runtimeDirectory, dataDirectory, backend, socketBase } = fixture;
-  const log = join(dataDirectory, 'spare-supervisor.log');
-  const supervisors = new SupervisorProcesses(runtimeDirectory, log);
-  await bench.own(async () => ({
-    [Symbol.asyncDispose]: async () => supervisors[Symbol.dispose](),
-  }));
-  supervisors.keepSpare();
-  return fixture.anotherHost(supervisorTiming, backend, socketBase, supervisors);
+  const spares = await bench.own(
+    async () => new Spares({ runtimeDirectory, dataDirectory, socketBase, backend }),
+  );
+  spares.keep();
+  return fixture.anotherHost(supervisorTiming, backend, socketBase, spares);
 }
 
 /** Against `docker run` of the same image and mounts whose program clones, to the same instruction. */

@@ -30,6 +30,7 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
     throw new Error('deliveries only');
   };
   const receipts = new WebhookReceipts();
+  const names = { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] };
   const server = await buildServer({
     store,
     commands: { send: unasked, status: unasked, timeline: unasked },
@@ -37,12 +38,14 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
     checks: [],
     receipts,
     token: 'unused',
+    names,
     version: '0',
     logger: createLogger({ level: 'info', org: 'bot-bottle' }),
   });
   await server.register(webhookRoutes, {
     parser: webhookParser('gitea'),
     secret: webhookSecret,
+    names,
     deliveries: store.deliveries,
     receipts,
     onAccepted: () => {},

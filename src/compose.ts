@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
@@ -12,7 +11,7 @@ import { createReportActivities } from './activities/reports.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
 import { providers } from './agents/providers.ts';
 import { ensureApiToken } from './api/api-token.ts';
-import type { HealthCheck } from './api/health-check.ts';
+import { remembered, type HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
 import { buildServer } from './api/server.ts';
 import { WebhookReceipts } from './api/webhook-receipts.ts';
@@ -24,10 +23,11 @@ import { defaultBackend, findBackends, usableBackends } from './bottles/registry
 import { installRuntime } from './bottles/runtime.ts';
 import { makeSocketBase } from './bottles/sockets.ts';
 import { createSupervisedHost } from './bottles/supervised-host.ts';
-import { SupervisorProcesses } from './bottles/supervisor-process.ts';
+import { Spares } from './bottles/spares.ts';
 import type { Built } from './built.ts';
 import type { Config } from './config/load.ts';
 import { formatIssue, type IssueRef } from './domain/issue.ts';
+import { isLoopback } from './domain/loopback.ts';
 import { createForge, webhookParser } from './forges/registry.ts';
 import { createInbox } from './inbox/inbox.ts';
 import { openStore } from './store/open-store.ts';
@@ -84,18 +84,21 @@ export async function startOrchestrator(
   tellBackends(found, logger);
   const hostId = await readHostId(dataDirectory);
   const runtimeDirectory = await installRuntime(dataDirectory, built.runtimeDirectory);
-  const supervisors = new SupervisorProcesses(
+  const socketBase = makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory);
+  const spares = new Spares({
+    dataDirectory,
+    socketBase,
     runtimeDirectory,
-    join(dataDirectory, 'state', 'spare-supervisor.log'),
-  );
-  started.use(supervisors);
-  supervisors.keepSpare();
+    backend: backends.get('local'),
+  });
+  started.use(spares);
+  spares.keep();
   const host = createSupervisedHost({
     dataDirectory,
     hostId,
-    socketBase: makeSocketBase(process.getuid?.() ?? 0, config.runtimeDirectory),
+    socketBase,
     runtimeDirectory,
-    supervisors,
+    spares,
     backends,
   });
   const places = new Places(host, config.maxBottles);
@@ -176,9 +179,9 @@ export async function startOrchestrator(
     commands: createIssueCommands(client, settings, (issue) => store.issues.read(issue)),
     bottles: host,
     checks: [
-      temporalCheck(connection, namespace),
+      remembered(temporalCheck(connection, namespace), 2_000),
       { name: 'worker', check: async () => (workers?.polling() ? undefined : 'no worker polls') },
-      { name: 'forge', check: async () => void (await forge.whoAmI()) },
+      remembered({ name: 'forge', check: async () => void (await forge.whoAmI()) }, 10_000),
       {
         name: 'bottles',
         check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
@@ -186,18 +189,21 @@ export async function startOrchestrator(
     ],
     receipts,
     token,
+    names: config.server,
     version: built.version,
     logger: logger.child({ part: 'api' }),
   });
   await server.register(webhookRoutes, {
     parser,
     secret: config.server.webhookSecret,
+    names: config.server,
     deliveries: store.deliveries,
     receipts,
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });
   started.defer(() => server.close());
+  warnOfPlainHttp(config.server, logger);
 
   const running = started.move();
   return { url, stop: () => running.disposeAsync() };
@@ -252,6 +258,15 @@ function tellBackends(found: Awaited<ReturnType<typeof findBackends>>, logger: L
     } else {
       logger[level]({ backend: backend.name, fix: check.fix }, check.reason);
     }
+  }
+}
+
+function warnOfPlainHttp({ host, publicUrl }: Config['server'], logger: Logger): void {
+  if (!isLoopback(host) && publicUrl?.startsWith('https:') !== true) {
+    logger.warn(
+      { host },
+      'others can reach this address, and it speaks plain HTTP: who sees the traffic sees the tokens of the API. Put TLS in front of it, a reverse proxy say, and give its address as ORCHESTRATOR_PUBLIC_URL',
+    );
   }
 }
 

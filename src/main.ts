@@ -95,9 +95,9 @@ const doctor: DoctorHandler = async (...request) => {
   return await openDoctor(environment(), ...request);
 };
 
-const init: InitHandler = async (flags, parts) => {
+const init: InitHandler = async (...request) => {
   const { openInit } = await import('./open-setup.ts');
-  return await openInit(environment())(flags, parts);
+  return await openInit(environment())(...request);
 };
 
 const webhook: WebhookHandler = async (...request) => {

@@ -4,7 +4,7 @@ import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import type { InitHandler } from './cli/init.ts';
 import type { WebhookHandler, WebhookReport } from './cli/webhook.ts';
-import { loadClientConfig } from './config/load.ts';
+import { type ClientLoadOptions, loadClientConfig } from './config/load.ts';
 import { loadSetupConfig, type SetupConfig } from './config/load-setup.ts';
 import type { Environment } from './config/sources.ts';
 import { createForgeSetup } from './forges/setup-registry.ts';
@@ -15,20 +15,20 @@ import { listenForDeliveries } from './setup/temporary-listener.ts';
 
 /** `init`, on the real forge, with the settings of `environment`. */
 export function openInit(environment: Environment): InitHandler {
-  return async (flags, parts) => {
+  return async (flags, client, parts) => {
     const config = loadSetupConfig(environment, flags);
     return initialise({
       config,
       ...parts,
       connect,
-      openWatch: (secret) => openWatch(environment, flags.configFile, config, secret),
+      openWatch: (secret) => openWatch(environment, client, config, secret),
     });
   };
 }
 
 /** `webhook`, likewise. */
 export function openWebhook(environment: Environment): WebhookHandler {
-  return async (flags, action, place, signal): Promise<WebhookReport> => {
+  return async (flags, client, action, place, signal): Promise<WebhookReport> => {
     const config = loadSetupConfig(environment, flags);
     return handleWebhook({
       config,
@@ -36,7 +36,7 @@ export function openWebhook(environment: Environment): WebhookHandler {
       place,
       signal,
       connect,
-      openWatch: (secret) => openWatch(environment, flags.configFile, config, secret),
+      openWatch: (secret) => openWatch(environment, client, config, secret),
     });
   };
 }
@@ -45,26 +45,27 @@ function connect(apiUrl: string, token: string) {
   return createForgeSetup('gitea', { apiUrl, token });
 }
 
-/** The running orchestrator tells what arrives; where none runs, somebody listens in its place. */
+/**
+ * The running orchestrator tells what arrives. Where none runs on this machine, and none elsewhere is asked for, somebody
+ * listens in its place.
+ */
 export async function openWatch(
   environment: Environment,
-  configFile: string | undefined,
+  client: ClientLoadOptions,
   { port, dataDirectory }: Pick<SetupConfig, 'port' | 'dataDirectory'>,
   secret: string,
 ): Promise<DeliveryWatch> {
-  const { url, token } = loadClientConfig(
-    environment,
-    configFile === undefined ? {} : { configFile },
-  );
+  const { url, token } = loadClientConfig(environment, client);
   const api = new ApiClient({
     url,
     token: token ?? readToken(join(dataDirectory, 'api-token')),
-    tokenSource: 'the data directory',
+    tokenSource: token === undefined ? 'the data directory' : 'the settings or options',
   });
   try {
     await api.webhookReceipts();
   } catch (error) {
-    if (error instanceof CliError && error.exitCode === exitCodes.unreachable) {
+    const isAway = error instanceof CliError && error.exitCode === exitCodes.unreachable;
+    if (isAway && client.url === undefined) {
       return listenForDeliveries(port, secret);
     }
     throw error;

@@ -7,3 +7,20 @@ export interface HealthCheck {
    */
   check(): Promise<string | undefined>;
 }
+
+/** Asks at most once in `ms`, however often it is asked itself: whoever reaches the port may ask for `/readyz`. */
+export function remembered({ name, check }: HealthCheck, ms: number): HealthCheck {
+  let answer: Promise<string | undefined> | undefined;
+  let askedAt = 0;
+  return {
+    name,
+    check() {
+      const now = performance.now();
+      if (answer === undefined || now - askedAt >= ms) {
+        askedAt = now;
+        answer = check();
+      }
+      return answer;
+    },
+  };
+}

@@ -29,6 +29,12 @@ export interface BottleBackend {
   prepare(paths: BottlePaths, image: string | undefined): Promise<void>;
   /** Starts the sandbox with the launcher as its first program. What runs in it dies with the supervisor. */
   spawn(sandbox: Sandbox): RunningSandbox;
+  /**
+   * Starts a sandbox ahead of its bottle, with what all first runs without tools have in common. Absent where that cannot be
+   * done.
+   * @param sandbox its paths are those that `prepare` has made ready, under a slug of its own
+   */
+  spawnSpare?(sandbox: SpareRequest): SpareSandbox;
   /** Nothing of the bottle runs afterwards and its whole state is kept. */
   freeze(paths: BottlePaths): Promise<void>;
   /** Removes everything this backend made outside the bottle's directory, and ends what still runs. */
@@ -45,6 +51,24 @@ export interface RunningSandbox {
   /** Asks everything inside to end (TERM). */
   terminate(): void;
   /** Ends everything inside. Resolves when nothing of it is left. */
+  kill(): Promise<void>;
+}
+
+export type SpareRequest = Pick<
+  Sandbox,
+  'paths' | 'socketDirectory' | 'runtimeDirectory' | 'promptFile'
+>;
+
+/** A sandbox that waits for its bottle. It has nothing of anybody's in it. */
+export interface SpareSandbox {
+  /** Resolves when its launcher waits. Until then its directory stays where it is. */
+  readonly ready: Promise<void>;
+  /**
+   * It is that bottle's from now on, and comes under its limits before its launcher hears of anything.
+   * @param paths where the directory with the sandbox's state is now
+   */
+  adopt(paths: BottlePaths, limits: BottleLimits): RunningSandbox;
+  /** Ends it. Resolves when nothing of it is left. */
   kill(): Promise<void>;
 }
 

@@ -9,7 +9,20 @@ export function bottlePaths(dataDirectory: string, slug: string): BottlePaths {
   if (!/^[a-z0-9-]{1,64}$/.test(slug)) {
     throw new Error(`not a slug: ${JSON.stringify(slug)}`);
   }
-  const root = join(dataDirectory, 'state', 'bottles', slug);
+  return pathsIn(dataDirectory, 'bottles', slug);
+}
+
+/** Of a bottle that is to come: made ahead of a launch, which renames its `root`. @param slug of its own until then */
+export function sparePaths(dataDirectory: string, slug: string): BottlePaths {
+  return pathsIn(dataDirectory, 'spares', slug);
+}
+
+function pathsIn(
+  dataDirectory: string,
+  directory: 'bottles' | 'spares',
+  slug: string,
+): BottlePaths {
+  const root = join(dataDirectory, 'state', directory, slug);
   return {
     slug,
     root,

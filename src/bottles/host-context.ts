@@ -6,7 +6,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import { readLaunchFile, type SupervisorTiming } from './launch-file.ts';
 import type { Mirrors } from './mirror.ts';
 import { type SocketPaths, socketPaths } from './sockets.ts';
-import type { SupervisorProcesses } from './supervisor-process.ts';
+import type { Spares } from './spares.ts';
 
 /** Where a host keeps things. */
 export interface HostPlaces {
@@ -21,7 +21,8 @@ export interface HostContext extends HostPlaces {
   readonly backends: ReadonlyMap<BackendName, BottleBackend>;
   readonly timing: SupervisorTiming;
   readonly mirrors: Mirrors;
-  readonly supervisors: SupervisorProcesses;
+  /** Undefined: each launch starts its own supervisor. */
+  readonly spares: Spares | undefined;
 }
 
 /** By bottle, for the whole process: there is one orchestrator to a data directory, but it may make two hosts on it. */

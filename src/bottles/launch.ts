@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,10 +22,14 @@ import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
-import { isRunning } from './supervisor-process.ts';
+import type { SocketPaths } from './sockets.ts';
+import { becomeBottle, isMadeFor } from './spare.ts';
+import { giveOrder, isRunning, startSupervisor } from './supervisor-process.ts';
 import { claimUid } from './uid.ts';
 
 const exitMs = 60_000;
+/** From a supervisor's start, or the run that it is given, until it has claimed it: one that is stopped does so never. */
+const claimMs = 20_000;
 const connectRetryMs = 10;
 
 /**
@@ -64,7 +69,7 @@ export async function launchRun(
     return await untilStarted(host, sandbox, supervisor, signal);
   } finally {
     aborter.abort();
-    host.supervisors.keepSpare();
+    host.spares?.keep();
   }
 }
 
@@ -122,20 +127,54 @@ async function findOrStartSupervisor(
   const { journal } = runPathsOf(host, request);
   const child = await withBottle(host, request.slug, async () => {
     if (existsSync(journal)) return undefined;
-    await makeBottle(host, backend, request);
-    const { launch, supervisorLog } = runPathsOf(host, request);
-    return await host.supervisors.start(launch, supervisorLog);
+    refuseDestroyed(host, request.slug);
+    return await giveToSupervisor(host, backend, request);
   });
   const exited = new AbortController();
   child?.once('exit', () => exited.abort());
   // A spare one may have died while it was given the run.
   if (child !== undefined && !isRunning(child)) exited.abort();
-  for await (const entry of followJournal(journal, AbortSignal.any([signal, exited.signal]))) {
+  const tooLong = AbortSignal.timeout(claimMs);
+  const over = AbortSignal.any([signal, exited.signal, tooLong]);
+  for await (const entry of followJournal(journal, over)) {
     if (entry.type === 'claimed') return entry.supervisor;
   }
   signal.throwIfAborted();
   if (existsSync(journal)) return undefined;
+  if (tooLong.aborted) child?.kill('SIGKILL');
   throw new Error(`the supervisor did not start: ${await supervisorSaid(host, request)}`);
+}
+
+/** Makes the bottle, and has a supervisor run it: the one that waits, or a new one. */
+async function giveToSupervisor(
+  host: HostContext,
+  backend: BottleBackend,
+  request: SandboxRequest,
+): Promise<ChildProcess> {
+  const { launch, supervisorLog } = runPathsOf(host, request);
+  const spare = await host.spares?.take();
+  if (spare === undefined) {
+    await makeBottle(host, backend, request);
+    const supervisor = await startSupervisor(host.runtimeDirectory, supervisorLog);
+    giveOrder(supervisor, { type: 'launch', file: launch });
+    return supervisor;
+  }
+  try {
+    const paths = pathsOf(host, request.slug);
+    if (isMadeFor(spare, request) && !existsSync(paths.root)) {
+      await becomeBottle(spare, paths, launchFileOf(host, request, spare.sockets));
+    } else {
+      await makeBottle(host, backend, request);
+      await rename(spare.log, supervisorLog);
+      // What cannot be removed now is at the next start.
+      void host.spares?.remove(spare).catch(() => {});
+    }
+  } catch (error) {
+    await host.spares?.dismiss(spare);
+    throw error;
+  }
+  giveOrder(spare.supervisor, { type: 'launch', file: launch });
+  return spare.supervisor;
 }
 
 /** Each step may have been made before. */
@@ -145,7 +184,6 @@ async function makeBottle(
   request: SandboxRequest,
 ): Promise<void> {
   const { slug, workflowId } = request;
-  refuseDestroyed(host, slug);
   const paths = pathsOf(host, slug);
   const run = runPathsOf(host, request);
   await mkdir(run.root, { recursive: true, mode: 0o700 });
@@ -161,14 +199,7 @@ async function makeBottle(
     });
     await backend.prepare(paths, request.image);
   };
-  const file: LaunchFile = {
-    version: 1,
-    dataDirectory: host.dataDirectory,
-    runtimeDirectory: host.runtimeDirectory,
-    sockets: newSocketsOf(host, request),
-    sandbox: request,
-    timing: host.timing,
-  };
+  const file = launchFileOf(host, request, newSocketsOf(host, request));
   await Promise.all([
     chmod(run.root, 0o711),
     makeState(),
@@ -176,6 +207,21 @@ async function makeBottle(
     // Mounted before its text is known. The bottle's user reads it.
     writeFile(run.prompt, '', { mode: 0o644, flag: 'a' }),
   ]);
+}
+
+function launchFileOf(
+  host: HostContext,
+  request: SandboxRequest,
+  sockets: SocketPaths,
+): LaunchFile {
+  return {
+    version: 1,
+    dataDirectory: host.dataDirectory,
+    runtimeDirectory: host.runtimeDirectory,
+    sockets,
+    sandbox: request,
+    timing: host.timing,
+  };
 }
 
 /** Undefined when the supervisor ended instead of answering. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, rm, writeFile } from 'node:fs/promises';
+import { link, rename, rm, writeFile } from 'node:fs/promises';
 import type { BackendName } from '../domain/bottle.ts';
 import type { BottlePaths } from './directory.ts';
 
@@ -18,8 +18,7 @@ export interface BottleManifest {
 
 /** Writes `bottle.json`, whole or not at all; the one that was there first stays. */
 export async function writeManifest(paths: BottlePaths, manifest: BottleManifest): Promise<void> {
-  const draft = `${paths.manifest}.${randomUUID()}`;
-  await writeFile(draft, `${JSON.stringify(manifest)}\n`, { mode: 0o600, flush: true });
+  const draft = await writeDraft(paths, manifest);
   try {
     await link(draft, paths.manifest);
   } catch (error) {
@@ -27,6 +26,17 @@ export async function writeManifest(paths: BottlePaths, manifest: BottleManifest
   } finally {
     await rm(draft, { force: true });
   }
+}
+
+/** Writes `bottle.json`, whole or not at all, over the one that was there. */
+export async function replaceManifest(paths: BottlePaths, manifest: BottleManifest): Promise<void> {
+  await rename(await writeDraft(paths, manifest), paths.manifest);
+}
+
+async function writeDraft(paths: BottlePaths, manifest: BottleManifest): Promise<string> {
+  const draft = `${paths.manifest}.${randomUUID()}`;
+  await writeFile(draft, `${JSON.stringify(manifest)}\n`, { mode: 0o600, flush: true });
+  return draft;
 }
 
 /** Undefined when it is missing or unreadable, as in a bottle whose making or removal was cut short. */

@@ -19,7 +19,7 @@ import { readManifest } from './manifest.ts';
 import { Mirrors } from './mirror.ts';
 import { listLivingRuns, readRunState } from './run-state.ts';
 import { stopRun } from './stop.ts';
-import { SupervisorProcesses } from './supervisor-process.ts';
+import type { Spares } from './spares.ts';
 import { watchRun } from './watch.ts';
 
 export interface SupervisedHostOptions {
@@ -35,7 +35,7 @@ export interface SupervisedHostOptions {
   readonly hostId: string;
   readonly timing?: SupervisorTiming;
   /** To be disposed of by whoever made it. Without it each launch starts its own. */
-  readonly supervisors?: SupervisorProcesses;
+  readonly spares?: Spares;
 }
 
 /** Bottles that are each run by a supervisor of their own, which outlives this process. */
@@ -47,8 +47,7 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
     backends: options.backends,
     timing: options.timing ?? supervisorTiming,
     mirrors: new Mirrors(options.dataDirectory),
-    supervisors:
-      options.supervisors ?? new SupervisorProcesses(options.runtimeDirectory, undefined),
+    spares: options.spares,
   };
   const launches = new KeyedLock();
   return {

@@ -1,16 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { isAlivePid } from './liveness.ts';
+import type { SpareOrder } from './spare.ts';
 import { systemEnvironment } from './system.ts';
 
+/** What a supervisor reads from its stdin, each a line of JSON. It ends when there is no more and no launch among it. */
+export type SupervisorOrder =
+  /** Start a sandbox whose bottle is to come. */
+  | { readonly type: 'prepare'; readonly spare: SpareOrder }
+  /** The last one. @property file path of the run's `LaunchFile` */
+  | { readonly type: 'launch'; readonly file: string };
+
 /**
- * Starts a supervisor that has no run yet: it waits for one on its stdin, and ends when that closes without one. It is in a
- * session of its own, so that neither this process's end nor its terminal's reaches it once it has a run.
+ * Starts a supervisor that has no run yet. It is in a session of its own, so that neither this process's end nor its
+ * terminal's reaches it once it has a run.
  * @param log a file for what it has to say
  */
-async function startSupervisor(runtimeDirectory: string, log: string): Promise<ChildProcess> {
+export async function startSupervisor(
+  runtimeDirectory: string,
+  log: string,
+): Promise<ChildProcess> {
   await using file = await open(log, 'w', 0o600);
   const child = spawn(
     join(runtimeDirectory, 'bin', 'node'),
@@ -26,68 +38,12 @@ async function startSupervisor(runtimeDirectory: string, log: string): Promise<C
   return child;
 }
 
-/**
- * Supervisors of this host as processes. One is kept waiting where that was asked for: starting Node takes longer than
- * everything else that a launch does on the host.
- */
-export class SupervisorProcesses implements Disposable {
-  readonly #runtimeDirectory: string;
-  readonly #spareLog: string | undefined;
-  #spare: Promise<ChildProcess | undefined> = Promise.resolve(undefined);
-
-  /** @param spareLog where a waiting one writes to; undefined: none is kept */
-  constructor(runtimeDirectory: string, spareLog: string | undefined) {
-    this.#runtimeDirectory = runtimeDirectory;
-    this.#spareLog = spareLog;
-  }
-
-  /** Has one wait for the next run, if none does. */
-  keepSpare(): void {
-    const log = this.#spareLog;
-    if (log === undefined) return;
-    this.#spare = this.#spare.then(async (spare) =>
-      spare !== undefined && isRunning(spare)
-        ? spare
-        : // A launch that finds none starts its own, and says why that fails.
-          await startSupervisor(this.#runtimeDirectory, log).catch(() => undefined),
-    );
-  }
-
-  /**
-   * Gives a run to a supervisor.
-   * @param launchFile path of its `LaunchFile`
-   * @param log where what it has to say is to be found
-   */
-  async start(launchFile: string, log: string): Promise<ChildProcess> {
-    const child =
-      (await this.#takeSpare(log)) ?? (await startSupervisor(this.#runtimeDirectory, log));
-    child.stdin?.end(launchFile);
-    return child;
-  }
-
-  [Symbol.dispose](): void {
-    void this.#spare.then((spare) => spare?.stdin?.destroy());
-  }
-
-  /** Whoever comes next, to take one or to keep one, waits until this one's log is out of the way. */
-  #takeSpare(log: string): Promise<ChildProcess | undefined> {
-    const spareLog = this.#spareLog;
-    const taken = this.#spare.then(async (spare) => {
-      if (spare === undefined || spareLog === undefined || !isRunning(spare)) return undefined;
-      const isMoved = await rename(spareLog, log).then(
-        () => true,
-        () => false,
-      );
-      if (isMoved) return spare;
-      // What it has to say would be found by nobody.
-      spare.stdin?.destroy();
-      return undefined;
-    });
-    this.#spare = taken.then(() => undefined);
-    return taken;
-  }
+export function giveOrder(supervisor: ChildProcess, order: SupervisorOrder): void {
+  supervisor.stdin?.write(`${JSON.stringify(order)}\n`);
+  if (order.type === 'launch') supervisor.stdin?.end();
 }
 
-export function isRunning(child: ChildProcess): boolean {
-  return child.exitCode === null && child.signalCode === null;
+/** Also of one whose end this process has not heard of yet. */
+export function isRunning({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null && pid !== undefined && isAlivePid(pid);
 }

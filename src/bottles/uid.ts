@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** Users of bottles lie in here, apart from those of people and of the distribution's services. */
 const firstUid = 200_000;
@@ -32,10 +32,21 @@ export async function claimUid(dataDirectory: string, slug: string): Promise<num
   throw new Error(`this host has ${uidsPerDirectory} bottles: destroy some`);
 }
 
+/** Makes a user that was claimed that of another bottle. */
+export async function passUid(dataDirectory: string, uid: number, slug: string): Promise<void> {
+  const file = join(uidDirectory(dataDirectory), String(uid));
+  const draft = join(dirname(uidDirectory(dataDirectory)), `uid-${uid}`);
+  await writeFile(draft, slug);
+  await rename(draft, file);
+}
+
 /** Gives the bottle's user back. Does nothing when it has none. Call it when nothing of the bottle is left. */
 export async function releaseUid(dataDirectory: string, slug: string): Promise<void> {
-  const uid = await findUid(uidDirectory(dataDirectory), slug);
-  if (uid !== undefined) await rm(join(uidDirectory(dataDirectory), String(uid)), { force: true });
+  const directory = uidDirectory(dataDirectory);
+  // It has two after a launch that was killed while it was given one.
+  for (let uid; (uid = await findUid(directory, slug)) !== undefined;) {
+    await rm(join(directory, String(uid)), { force: true });
+  }
 }
 
 async function findUid(directory: string, slug: string): Promise<number | undefined> {

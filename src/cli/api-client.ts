@@ -3,6 +3,8 @@ import type { DeliveryView } from '../api/views/delivery.ts';
 import type { IssueDetailView, IssueView } from '../api/views/issue.ts';
 import type { OperationView } from '../api/views/operation.ts';
 import type { RunView } from '../api/views/run.ts';
+import type { CreatedTokenView, TokenView } from '../api/views/token.ts';
+import type { TokenScope } from '../domain/api-token.ts';
 import type { WebhookReceiptView } from '../api/views/webhook-receipt.ts';
 import type { Phase } from '../domain/run.ts';
 import { CliError, exitCodes } from './cli-error.ts';
@@ -19,6 +21,11 @@ export interface ApiAccess {
   readonly tokenSource: string;
 }
 
+interface Page {
+  readonly nextCursor?: string | null;
+  readonly [key: string]: unknown;
+}
+
 /** The orchestrator's API. Every failure is a `CliError` whose message says what to do. */
 export class ApiClient {
   readonly #access: ApiAccess;
@@ -27,20 +34,36 @@ export class ApiClient {
     this.#access = access;
   }
 
-  issues(): Promise<{ issues: IssueView[] }> {
-    return this.#json('/issues');
+  async issues(): Promise<{ issues: IssueView[] }> {
+    return { issues: await this.#all('/issues', 'issues') };
   }
 
   issue(name: IssueName): Promise<IssueDetailView> {
     return this.#json(pathOf(name));
   }
 
-  runs(name: IssueName): Promise<{ runs: RunView[] }> {
-    return this.#json(`${pathOf(name)}/runs`);
+  async runs(name: IssueName): Promise<{ runs: RunView[] }> {
+    return { runs: await this.#all(`${pathOf(name)}/runs`, 'runs') };
   }
 
-  operations(name: IssueName): Promise<{ operations: OperationView[] }> {
-    return this.#json(`${pathOf(name)}/operations`);
+  async operations(name: IssueName): Promise<{ operations: OperationView[] }> {
+    return { operations: await this.#all(`${pathOf(name)}/operations`, 'operations') };
+  }
+
+  tokens(): Promise<{ tokens: TokenView[] }> {
+    return this.#json('/tokens');
+  }
+
+  createToken(token: {
+    readonly name: string;
+    readonly scope: TokenScope;
+    readonly expiresInSeconds?: number;
+  }): Promise<CreatedTokenView> {
+    return this.#json('/tokens', post(token));
+  }
+
+  async revokeToken(name: string): Promise<void> {
+    await this.#fetch(`/tokens/${encodeURIComponent(name)}`, { ...patience(), method: 'DELETE' });
   }
 
   /** The newest first. */
@@ -55,11 +78,7 @@ export class ApiClient {
   }
 
   command(name: IssueName, command: string, body: object): Promise<{ phase: Phase }> {
-    return this.#json(`${pathOf(name)}/${command}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-    });
+    return this.#json(`${pathOf(name)}/${command}`, post(body));
   }
 
   /** A run's output as it comes. With `follow`, it ends when the run does. */
@@ -81,6 +100,22 @@ export class ApiClient {
         `The connection to the orchestrator broke off (${reasonOf(error)}). What runs keeps running: try again.`,
       );
     }
+  }
+
+  /** All pages of a list, whose entries are in the field `key`. */
+  async #all<Entry>(path: string, key: string): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    let cursor: string | undefined;
+    do {
+      const from: string = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const page: Page = await this.#json(`${path}?limit=1000${from}`);
+      if (!Array.isArray(page[key])) {
+        throw this.#stranger(200);
+      }
+      entries.push(...(page[key] as Entry[]));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return entries;
   }
 
   async #json<T>(path: string, request: RequestInit = {}): Promise<T> {
@@ -125,7 +160,7 @@ export class ApiClient {
       case 401:
         return new CliError(
           exitCodes.error,
-          `The orchestrator at ${this.#access.url} refuses the token from ${this.#access.tokenSource}. Take the one in the file api-token in its data directory: --token-file, ORCHESTRATOR_TOKEN_FILE or ORCHESTRATOR_TOKEN.`,
+          `The orchestrator at ${this.#access.url} refuses the token from ${this.#access.tokenSource}. Take the one in the file api-token in its data directory, or one that \`orchestrator token create\` makes there, with --token-file, ORCHESTRATOR_TOKEN_FILE or ORCHESTRATOR_TOKEN.`,
         );
       case 404:
         return new CliError(exitCodes.notFound, detail);
@@ -151,6 +186,14 @@ export class ApiClient {
 
 function pathOf({ owner, repository, number }: IssueName): string {
   return `/issues/${encodeURIComponent(owner)}/${encodeURIComponent(repository)}/${number}`;
+}
+
+function post(body: object): RequestInit {
+  return {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  };
 }
 
 function patience(): RequestInit {

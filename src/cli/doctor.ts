@@ -30,7 +30,6 @@ export function doctorCommand(open: DoctorHandler): Command {
     )
     .option('--fix', 'mend what needs no decision, and look again')
     .option('--bundle <file>', 'write a file for whoever helps you: no secret is in it')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
       `

@@ -1,11 +1,14 @@
 import { Command } from 'commander';
+import type { ClientLoadOptions } from '../config/load.ts';
 import type { SetupFlags } from '../config/load-setup.ts';
 import { ConfigError } from '../domain/errors.ts';
 import type { InitResult } from '../setup/init.ts';
 import type { Person } from '../setup/person.ts';
 import { CliError, exitCodes } from './cli-error.ts';
+import { clientOptions } from './connect.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { count } from './manifest-problems.ts';
+import { helpText } from './help-text.ts';
 import { interruptible } from './interruptible.ts';
 import { absentPerson, formatTold, type ToldLine } from './absent-person.ts';
 import { print, printJson } from './terminal.ts';
@@ -13,6 +16,7 @@ import { print, printJson } from './terminal.ts';
 /** Sets up what the flags and the person say. */
 export type InitHandler = (
   flags: SetupFlags,
+  client: ClientLoadOptions,
   parts: {
     readonly repositories: readonly string[];
     readonly person: Person;
@@ -39,21 +43,17 @@ export function initCommand(init: InitHandler): Command {
     .option('--repository <owner/name...>', 'what agents are to work on')
     .option('--org <name>', 'the org whose members’ issues are taken up (default: bot-bottle)')
     .option('--yes', 'ask nothing and agree to every change, for unattended use')
-    .option('--json', 'with --yes, for programs')
     .addHelpText(
       'after',
-      `
-Makes or checks, asking before each change: the orchestrator's account and its token, the org and the account's membership,
-rights and labels of the repositories, the first agent, the settings file with its secrets, and the webhook, proved by a
-delivery. What is right is left as it is, so that it can be run again at any time. No orchestrator has to run.
-
-Tokens are typed, or given by FORGE_TOKEN, FORGE_SETUP_TOKEN, or files; never as an argument, where others could read them.
-Ends with 4 if something is left to do.
-
-Examples:
-  orchestrator init
-  orchestrator init --yes --forge https://gitea.example.com --repository acme/rocket \\
-    --setup-token-file ~/my-token --forge-token-file ~/agent-bot-token`,
+      helpText(
+        [
+          'orchestrator init',
+          'orchestrator init --yes --forge https://gitea.example.com --repository acme/rocket \\',
+          '  --setup-token-file ~/my-token --forge-token-file ~/agent-bot-token',
+        ],
+        "Makes or checks, asking before each change: the orchestrator's account and its token, the org and the account's membership, rights and labels of the repositories, the first agent, the settings file with its secrets, and the webhook, proved by a delivery. What is right is left as it is, so that it can be run again at any time. No orchestrator has to run.",
+        'Tokens are typed, or given by FORGE_TOKEN, FORGE_SETUP_TOKEN, or files; never as an argument, where others could read them. Ends with 4 if something is left to do. --json takes --yes, and tells each step.',
+      ),
     )
     .action(async (_, command: Command) => {
       const options: InitOptions = command.optsWithGlobals();
@@ -71,7 +71,11 @@ Examples:
         : (line: ToldLine) => print(formatTold(line));
       const person = options.yes ? absentPerson(tell) : await terminal();
       const result = await interruptible((signal) =>
-        init(setupFlags(options), { repositories: options.repository ?? [], person, signal }),
+        init(setupFlags(options), clientOptions(options), {
+          repositories: options.repository ?? [],
+          person,
+          signal,
+        }),
       );
       if (options.json) printJson({ ...result, steps: told });
       else conclude(result);

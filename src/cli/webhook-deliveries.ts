@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { DeliveryView } from '../api/views/delivery.ts';
 import type { WebhookReceiptView } from '../api/views/webhook-receipt.ts';
+import { type Clock, formatTime, readClock } from './clock.ts';
 import { connect } from './connect.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { helpText } from './help-text.ts';
 import { formatTable, type Column } from './table.ts';
 import { colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
 
@@ -27,16 +29,15 @@ export function deliveriesCommand(): Command {
       'list the last deliveries and what became of them: accepted, ignored and why, refused',
     )
     .option('--limit <number>', 'how many', readLimit, 20)
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-waiting and dispatched were accepted; set-aside needs a look at the log. Of refused ones, with a bad signature for example, and of
-those that were known already, the running orchestrator tells the last 200 since its start.
-
-Examples:
-  orchestrator webhook deliveries
-  orchestrator webhook deliveries --json | jq '.deliveries[] | select(.verdict == "refused")'`,
+      helpText(
+        [
+          'orchestrator webhook deliveries',
+          `orchestrator webhook deliveries --json | jq '.deliveries[] | select(.verdict == "refused")'`,
+        ],
+        'waiting and dispatched were accepted; set-aside needs a look at the log. Of refused ones, with a bad signature for example, and of those that were known already, the running orchestrator tells the last 200 since its start.',
+      ),
     )
     .action(async (_, command: Command) => {
       const options: DeliveriesOptions = command.optsWithGlobals();
@@ -48,7 +49,7 @@ Examples:
       const rows = merge(deliveries, receipts).slice(0, options.limit);
       if (options.json) printJson({ deliveries: rows });
       else if (rows.length === 0) print('Nothing was ever delivered.');
-      else print(formatTable(columns, rows, terminalWidth()));
+      else print(formatTable(columnsAt(readClock(options)), rows, terminalWidth()));
     });
 }
 
@@ -83,28 +84,33 @@ function merge(
   );
 }
 
-const verdictColours: Readonly<Record<string, (text: string) => string>> = {
-  dispatched: colours.green,
-  waiting: colours.yellow,
-  refused: colours.red,
-  'set-aside': colours.red,
-};
+function colourVerdict({ verdict }: Row, text: string): string {
+  switch (verdict) {
+    case 'dispatched':
+      return colours.green(text);
+    case 'waiting':
+      return colours.yellow(text);
+    case 'refused':
+    case 'set-aside':
+      return colours.red(text);
+    default:
+      return text;
+  }
+}
 
-const columns: readonly Column<Row>[] = [
-  { header: 'RECEIVED', text: ({ receivedAt }) => receivedAt },
-  {
-    header: 'VERDICT',
-    text: ({ verdict }) => verdict,
-    colour: ({ verdict }, text) => verdictColours[verdict]?.(text) ?? text,
-  },
-  { header: 'EVENT', text: ({ event }) => oneLine(event) },
-  { header: 'ISSUE', text: ({ issue }) => issue || '-' },
-  {
-    header: 'REASON',
-    text: ({ reason }) => oneLine(reason) || '-',
-    shrink: { least: 20, keep: 'start' },
-  },
-];
+function columnsAt(clock: Clock): readonly Column<Row>[] {
+  return [
+    { header: 'RECEIVED', text: ({ receivedAt }) => formatTime(receivedAt, clock) },
+    { header: 'VERDICT', text: ({ verdict }) => verdict, colour: colourVerdict },
+    { header: 'EVENT', text: ({ event }) => oneLine(event) },
+    { header: 'ISSUE', text: ({ issue }) => issue || '-' },
+    {
+      header: 'REASON',
+      text: ({ reason }) => oneLine(reason) || '-',
+      shrink: { least: 20, keep: 'start' },
+    },
+  ];
+}
 
 function readLimit(text: string): number {
   const limit = Number(text);

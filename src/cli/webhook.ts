@@ -1,8 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { ClientLoadOptions } from '../config/load.ts';
 import type { SetupFlags } from '../config/load-setup.ts';
 import type { Place } from '../forges/forge-setup.ts';
 import { formatPlace, parsePlace } from '../setup/place.ts';
 import { CliError, exitCodes } from './cli-error.ts';
+import { clientOptions } from './connect.ts';
+import { helpText } from './help-text.ts';
 import { setupFlags, withSetupOptions, type SetupOptions } from './init.ts';
 import { interruptible } from './interruptible.ts';
 import { colours, print, printJson } from './terminal.ts';
@@ -25,6 +28,7 @@ export interface WebhookReport {
 /** @throws SetupStoppedError when it cannot be done with the tokens and settings that there are, and ForgeError */
 export type WebhookHandler = (
   flags: SetupFlags,
+  client: ClientLoadOptions,
   action: WebhookAction,
   place: Place,
   signal: AbortSignal,
@@ -33,26 +37,31 @@ export type WebhookHandler = (
 export function webhookCommand(handle: WebhookHandler): Command {
   return new Command('webhook')
     .description('make, test and mend the webhooks by which the forge tells of what happens')
+    .addHelpText(
+      'after',
+      helpText(['orchestrator webhook test acme/rocket', 'orchestrator webhook deliveries']),
+    )
     .addCommand(
       actionCommand(handle, 'install')
         .description('make the webhook of a repository or an org, and prove it')
-        .addHelpText('after', examples('install', 'acme/rocket', 'acme')),
+        .addHelpText('after', actionHelp('install', ['acme/rocket', 'acme'])),
     )
     .addCommand(
       actionCommand(handle, 'test')
         .description('have the forge deliver one event, and see it arrive')
         .addHelpText(
           'after',
-          `
-The webhook is looked at, and the forge delivers an event that means nothing: for that moment the webhook's address has a
-parameter by which the orchestrator knows it again. It tests address, network, ALLOWED_HOST_LIST and secret in one.
-${examples('test', 'acme/rocket')}`,
+          actionHelp(
+            'test',
+            ['acme/rocket'],
+            "The forge delivers an event that means nothing: for that moment the webhook's address has a parameter by which the orchestrator knows it again. It tests address, network, ALLOWED_HOST_LIST and secret in one.",
+          ),
         ),
     )
     .addCommand(
       actionCommand(handle, 'repair')
         .description('put address, events and secret of the webhook right, and prove it')
-        .addHelpText('after', examples('repair', 'acme/rocket')),
+        .addHelpText('after', actionHelp('repair', ['acme/rocket'])),
     )
     .addCommand(deliveriesCommand());
 }
@@ -60,11 +69,10 @@ ${examples('test', 'acme/rocket')}`,
 function actionCommand(handle: WebhookHandler, action: WebhookAction): Command {
   return withSetupOptions(new Command(action))
     .argument('<owner/repository | org>', 'whose webhook', readPlace)
-    .option('--json', 'for programs')
     .action(async (place: Place, _, command: Command) => {
       const options: SetupOptions = command.optsWithGlobals();
       const report = await interruptible((signal) =>
-        handle(setupFlags(options), action, place, signal),
+        handle(setupFlags(options), clientOptions(options), action, place, signal),
       );
       if (options.json) printJson(toJson(place, report));
       else tell(report);
@@ -109,11 +117,14 @@ function readPlace(text: string): Place {
   return place;
 }
 
-function examples(action: WebhookAction, ...places: readonly string[]): string {
-  return `
-It takes a token of somebody who administrates it: FORGE_SETUP_TOKEN, FORGE_SETUP_TOKEN_FILE or --setup-token-file.
-Ends with 4 if no delivery comes through.
-
-Examples:
-${places.map((place) => `  orchestrator webhook ${action} ${place} --setup-token-file ~/my-token`).join('\n')}`;
+function actionHelp(
+  action: WebhookAction,
+  places: readonly string[],
+  ...about: readonly string[]
+): () => string {
+  return helpText(
+    places.map((place) => `orchestrator webhook ${action} ${place} --setup-token-file ~/my-token`),
+    ...about,
+    'It takes a token of somebody who administrates the place: --setup-token-file, FORGE_SETUP_TOKEN or FORGE_SETUP_TOKEN_FILE. Ends with 4 if no delivery comes through.',
+  );
 }

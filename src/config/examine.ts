@@ -3,12 +3,13 @@ import { readLlmKeys, readLlmRoutes, withoutKeys, type RouteSetting } from './ll
 import {
   botBottleCliOf,
   openSources,
+  requireForRun,
   wellKnownFiles,
   type Config,
   type LoadOptions,
 } from './load.ts';
 import { settings, tomlKey, type Setting, type SettingName, type Settings } from './schema.ts';
-import { readSettings, requireSetting, type Environment, type Sources } from './sources.ts';
+import { readSettings, type Environment, type Sources } from './sources.ts';
 import { loadTemporalConfig, type TemporalConfig } from './temporal.ts';
 
 /**
@@ -26,7 +27,9 @@ export interface ExaminedConfig extends Pick<
   readonly forge: Config['forge'] | undefined;
   /** Of a person who may change more, for this command alone. */
   readonly setupToken: string | undefined;
-  readonly server: Config['server'] | undefined;
+  readonly server:
+    | Pick<Config['server'], 'host' | 'port' | 'publicUrl' | 'webhookSecret'>
+    | undefined;
   readonly temporal: TemporalConfig | undefined;
   readonly routes: Readonly<Record<string, LlmRoute>>;
   /** Of the routes that have one which can be read, by name. */
@@ -56,11 +59,7 @@ export function examineConfig(environment: Environment, options: LoadOptions = {
   const temporal = loadTemporalConfig(environment, sources.problems);
   const routes = readLlmRoutes(sources);
   const keys = readLlmKeys(routes, sources);
-  requireSetting('forgeApi', values.forgeApi, sources);
-  requireSetting('forgeToken', values.forgeToken, sources);
-  if (values.insecureWebhooks === false) {
-    requireSetting('webhookSecret', values.webhookSecret, sources);
-  }
+  requireForRun(values, sources);
   const { forgeApi, forgeToken, forgeOrg, host, port, webhookSecret, publicUrl } = values;
   const signed = webhookSecret !== undefined || values.insecureWebhooks === true;
   return {

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { LlmRoute } from '../domain/agent.ts';
 import { ConfigError } from '../domain/errors.ts';
+import { isLoopback } from '../domain/loopback.ts';
 import { readLlmKeys, readLlmRoutes, withoutKeys } from './llm-routes.ts';
 import { settings, tomlKey, type Settings } from './schema.ts';
 import {
@@ -35,6 +36,8 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly publicUrl: string | undefined;
+    /** Host names under which it may be asked, besides those of `host` and `publicUrl`. */
+    readonly allowedHosts: readonly string[];
     /** Undefined: unsigned deliveries are accepted, because somebody asked for that. */
     readonly webhookSecret: string | undefined;
   };
@@ -83,6 +86,8 @@ export interface ClientLoadOptions {
   readonly configFile?: string;
   /** `--url` */
   readonly url?: string;
+  /** `--token` */
+  readonly token?: string;
   /** `--token-file` */
   readonly tokenFile?: string;
 }
@@ -112,6 +117,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'host',
       'port',
       'publicUrl',
+      'allowedHosts',
       'maxBottles',
       'watchdogTimeoutMs',
       'runDeadlineMs',
@@ -124,12 +130,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   const temporal = loadTemporalConfig(environment, sources.problems);
   const routes = readLlmRoutes(sources);
   const keys = readLlmKeys(routes, sources);
-  requireSetting('forgeApi', values.forgeApi, sources);
-  requireSetting('forgeToken', values.forgeToken, sources);
-  if (values.insecureWebhooks === false) {
-    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
-    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
-  }
+  requireForRun(values, sources);
   throwProblems(sources);
   // Without a problem every setting with a default, and every required one, has a value.
   const known = values as Settings & { forgeApi: string; forgeToken: string };
@@ -142,6 +143,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       host: known.host,
       port: known.port,
       publicUrl: known.publicUrl,
+      allowedHosts: known.allowedHosts ?? [],
       webhookSecret: known.webhookSecret,
     },
     lifecycle: {
@@ -157,6 +159,20 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   };
 }
 
+/** Notes what is missing for `orchestrator run`, or does not go together. */
+export function requireForRun(values: Partial<Settings>, sources: Sources): void {
+  requireSetting('forgeApi', values.forgeApi, sources);
+  requireSetting('forgeToken', values.forgeToken, sources);
+  if (values.insecureWebhooks === false) {
+    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
+    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
+  } else if (values.webhookSecret === undefined && !isLoopback(values.host ?? 'localhost')) {
+    sources.problems.push(
+      `${settings.host.variable}: "${values.host}" is no loopback address, and only there are unsigned deliveries accepted. Accepted: 127.0.0.1, or any address with ${settings.webhookSecret.variable}.`,
+    );
+  }
+}
+
 /**
  * Reads the settings of the command line alone: a secret of the orchestrator that this user may not read is not
  * in the way.
@@ -168,6 +184,7 @@ export function loadClientConfig(
 ): ClientConfig {
   const flags: Flags = {
     ...(options.url !== undefined && { url: { flag: '--url', text: options.url } }),
+    ...(options.token !== undefined && { token: { flag: '--token', text: options.token } }),
     ...(options.tokenFile !== undefined && {
       token: { flag: '--token-file', file: options.tokenFile },
     }),

@@ -123,7 +123,7 @@ export const settings = {
   insecureWebhooks: {
     variable: 'ORCHESTRATOR_INSECURE_WEBHOOKS',
     description:
-      'Accept unsigned deliveries: whoever reaches the port can start agents. For experiments only.',
+      'Accept unsigned deliveries, on a loopback address: whoever reaches the port can start agents. For experiments only.',
     form: 'true or false',
     default: 'false',
     schema: z
@@ -152,6 +152,21 @@ export const settings = {
       'Where the forge reaches the orchestrator from outside; `dev` prints the webhook with it.',
     form: 'an http(s) address, such as https://orchestrator.example.com',
     schema: webAddress(),
+  },
+  allowedHosts: {
+    variable: 'ORCHESTRATOR_ALLOWED_HOSTS',
+    description:
+      'Further host names under which the API may be asked, besides localhost, addresses and that of ORCHESTRATOR_PUBLIC_URL.',
+    form: 'host names with commas between them, such as builder.lan,orchestrator',
+    schema: z.string().transform((text, context) => {
+      const names = text.split(',').flatMap((name) => name.trim() || []);
+      const wrong = names.find((name) => !/^[A-Za-z0-9._-]+$/.test(name));
+      if (wrong !== undefined) {
+        context.addIssue(`holds ${JSON.stringify(wrong)}, which is no host name`);
+        return z.NEVER;
+      }
+      return names;
+    }),
   },
   maxBottles: {
     variable: 'MAX_BOTTLES',

@@ -1,7 +1,14 @@
 import type Database from 'better-sqlite3';
 import type { Kysely, Selectable } from 'kysely';
+import { orderKey } from '../domain/order-key.ts';
 import type { Schema } from './schema.ts';
-import type { Delivery, DeliveryState, DeliveryStore, NewDelivery } from './store.ts';
+import type {
+  Delivery,
+  DeliveryState,
+  DeliveryStore,
+  ListedDelivery,
+  NewDelivery,
+} from './store.ts';
 
 export function deliveryStore(db: Kysely<Schema>, database: Database.Database): DeliveryStore {
   const add = groupCommit(db, inserter(database));
@@ -53,12 +60,23 @@ export function deliveryStore(db: Kysely<Schema>, database: Database.Database): 
         .execute();
     },
 
-    async list({ state, limit }) {
-      let query = db.selectFrom('deliveries').selectAll().orderBy('sequence', 'desc').limit(limit);
-      if (state !== undefined) {
-        query = query.where('state', '=', state);
+    async list({ state, repository, issue, since, until, after, limit }) {
+      let query = db
+        .selectFrom('deliveries')
+        .select(listedColumns)
+        .orderBy('sequence', 'desc')
+        .limit(limit);
+      if (state !== undefined) query = query.where('state', '=', state);
+      if (repository !== undefined) {
+        query =
+          issue === undefined
+            ? query.where('order_key', 'like', `${repository.id}/%`)
+            : query.where('order_key', '=', orderKey(repository.id, issue));
       }
-      return (await query.execute()).map(toDelivery);
+      if (since !== undefined) query = query.where('received_at', '>=', since);
+      if (until !== undefined) query = query.where('received_at', '<', until);
+      if (after !== undefined) query = query.where('sequence', '<', after);
+      return (await query.execute()).map(toListedDelivery);
     },
   };
 }
@@ -151,15 +169,35 @@ function toRow(delivery: NewDelivery) {
   };
 }
 
+const listedColumns = [
+  'sequence',
+  'digest',
+  'delivery_id',
+  'event',
+  'order_key',
+  'received_at',
+  'state',
+  'reason',
+  'attempts',
+] as const satisfies readonly (keyof Schema['deliveries'])[];
+
 function toDelivery(row: Selectable<Schema['deliveries']>): Delivery {
+  return {
+    ...toListedDelivery(row),
+    headers: JSON.parse(row.headers) as Record<string, string>,
+    body: row.body,
+  };
+}
+
+function toListedDelivery(
+  row: Pick<Selectable<Schema['deliveries']>, (typeof listedColumns)[number]>,
+): ListedDelivery {
   return {
     sequence: row.sequence,
     digest: row.digest,
     deliveryId: row.delivery_id,
     event: row.event,
     orderKey: row.order_key,
-    headers: JSON.parse(row.headers) as Record<string, string>,
-    body: row.body,
     receivedAt: row.received_at,
     state: row.state,
     reason: row.reason ?? undefined,

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { IssueRef } from '../domain/issue.ts';
 import { statusOfPhase } from '../domain/run.ts';
+import { isOneOf } from './filters.ts';
 import type { Schema } from './schema.ts';
 import type { IssueRecord, IssueStore } from './store.ts';
 
@@ -107,6 +108,35 @@ export function issueStore(db: Kysely<Schema>): IssueStore {
         .orderBy('issue_number')
         .execute();
       return rows.map(toRecord);
+    },
+
+    async list({ repository, phases, statuses, agents, outcomes, attention, ...range }) {
+      const { since, until, after, limit } = range;
+      let query = db
+        .selectFrom('forge_state')
+        .selectAll()
+        .orderBy('since', 'desc')
+        .orderBy('slug', 'desc')
+        .limit(limit);
+      if (repository !== undefined) {
+        const { forgeHost, id } = repository;
+        query = query.where('forge_host', '=', forgeHost).where('repository_id', '=', id);
+      }
+      if (phases !== undefined) query = query.where(isOneOf('phase', phases));
+      if (statuses !== undefined) query = query.where(isOneOf('status', statuses));
+      if (agents !== undefined) query = query.where(isOneOf('agent_name', agents));
+      if (outcomes !== undefined) query = query.where(isOneOf('outcome', outcomes));
+      if (attention !== undefined) {
+        query = query.where('attention', attention ? 'is not' : 'is', null);
+      }
+      if (since !== undefined) query = query.where('since', '>=', since);
+      if (until !== undefined) query = query.where('since', '<', until);
+      if (after !== undefined) {
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('since', 'slug'), '<', tuple(after.since, after.slug)),
+        );
+      }
+      return (await query.execute()).map(toRecord);
     },
 
     async markUntargeted(issue, at) {

@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { ConfigError } from '../domain/errors.ts';
+import { apiTokenStore } from './api-tokens.ts';
 import { commentStore } from './comments.ts';
 import { deliveryStore } from './deliveries.ts';
 import { issueStore } from './issues.ts';
@@ -56,6 +57,7 @@ export async function openStore(path: string): Promise<Store> {
     comments: commentStore(db),
     runs: runStore(db),
     operations: operationStore(db),
+    apiTokens: apiTokenStore(db),
     close: () => db.destroy(),
   };
 }

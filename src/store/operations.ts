@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Operation } from '../domain/operation.ts';
+import { isOneOf } from './filters.ts';
 import type { Schema } from './schema.ts';
 import type { OperationStore } from './store.ts';
 
@@ -40,15 +41,25 @@ export function operationStore(db: Kysely<Schema>): OperationStore {
 
     lastSequence: (slug, run) => lastSequence(db, slug, run),
 
-    async ofSlug(slug) {
-      const rows = await db
+    async ofSlug(slug, { run, operations, outcomes, since, until, after, limit } = {}) {
+      let query = db
         .selectFrom('operations')
         .selectAll()
         .where('slug', '=', slug)
         .orderBy('run')
-        .orderBy('sequence')
-        .execute();
-      return rows.map(toOperation);
+        .orderBy('sequence');
+      if (run !== undefined) query = query.where('run', '=', run);
+      if (operations !== undefined) query = query.where(isOneOf('operation', operations));
+      if (outcomes !== undefined) query = query.where(isOneOf('outcome', outcomes));
+      if (since !== undefined) query = query.where('at', '>=', since);
+      if (until !== undefined) query = query.where('at', '<', until);
+      if (after !== undefined) {
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('run', 'sequence'), '>', tuple(after.run, after.sequence)),
+        );
+      }
+      if (limit !== undefined) query = query.limit(limit);
+      return (await query.execute()).map(toOperation);
     },
   };
 }

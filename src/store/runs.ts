@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import { addUsage, noUsage, type Budget, type Usage } from '../domain/usage.ts';
 import type { EgressSummary } from '../domain/egress.ts';
+import { isOneOf } from './filters.ts';
 import { issueKey, toIssueRef } from './issues.ts';
 import type { Flag, Schema } from './schema.ts';
 import type { RunRecord, RunStore } from './store.ts';
@@ -155,6 +156,35 @@ export function runStore(db: Kysely<Schema>): RunStore {
         .orderBy('run')
         .execute();
       return rows.map(toRecord);
+    },
+
+    async list({ repository, agents, outcomes, ended, since, until, after, limit }) {
+      let query = db
+        .selectFrom('runs')
+        .select(recordColumns)
+        .orderBy('prepared_at', 'desc')
+        .orderBy('slug', 'desc')
+        .orderBy('run', 'desc')
+        .limit(limit);
+      if (repository !== undefined) {
+        const { forgeHost, id } = repository;
+        query = query.where('forge_host', '=', forgeHost).where('repository_id', '=', id);
+      }
+      if (agents !== undefined) query = query.where(isOneOf('agent_name', agents));
+      if (outcomes !== undefined) query = query.where(isOneOf('outcome', outcomes));
+      if (ended !== undefined) query = query.where('ended_at', ended ? 'is not' : 'is', null);
+      if (since !== undefined) query = query.where('prepared_at', '>=', since);
+      if (until !== undefined) query = query.where('prepared_at', '<', until);
+      if (after !== undefined) {
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(
+            refTuple('prepared_at', 'slug', 'run'),
+            '<',
+            tuple(after.preparedAt, after.slug, after.run),
+          ),
+        );
+      }
+      return (await query.execute()).map(toRecord);
     },
 
     async prompt(slug, run) {

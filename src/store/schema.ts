@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 import type { ProviderName } from '../domain/agent.ts';
+import type { TokenScope } from '../domain/api-token.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind } from '../domain/issue.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
@@ -16,6 +17,7 @@ export interface Schema {
   readonly own_comments: { readonly repository_id: number; readonly id: number };
   readonly runs: RunsTable;
   readonly operations: OperationsTable;
+  readonly api_tokens: ApiTokensTable;
 }
 
 export type Flag = 0 | 1;
@@ -145,4 +147,13 @@ interface OperationsTable {
   readonly outcome: Operation['outcome'];
   readonly reason: string | null;
   readonly duration_ms: number;
+}
+
+interface ApiTokensTable {
+  readonly name: string;
+  readonly digest: string;
+  readonly scope: TokenScope;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  readonly last_used_at: number | null;
 }

@@ -1,15 +1,16 @@
 import type { EgressSummary } from '../domain/egress.ts';
 import type { CommentVerdict } from '../domain/comment-verdict.ts';
 import type { ProviderName } from '../domain/agent.ts';
+import type { TokenScope } from '../domain/api-token.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
 import type { Budget, Usage } from '../domain/usage.ts';
 
 /**
- * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log. One SQLite file,
- * opened by one process (WAL, `synchronous=FULL`): when a call has resolved, its effect survives a power cut.
+ * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log; and the API's tokens.
+ * One SQLite file, opened by one process (WAL, `synchronous=FULL`): when a call has resolved, its effect survives a power cut.
  *
  * Every call is one transaction. Absent rows are `undefined`. Times are epoch milliseconds.
  */
@@ -20,6 +21,7 @@ export interface Store {
   readonly comments: CommentStore;
   readonly runs: RunStore;
   readonly operations: OperationStore;
+  readonly apiTokens: ApiTokenStore;
   close(): Promise<void>;
 }
 
@@ -36,7 +38,20 @@ export interface DeliveryStore {
   /** A passing error: stays first of its issue, tried again at `dueAt`. */
   postpone(sequence: number, reason: string, dueAt: number): Promise<void>;
   /** Newest first. */
-  list(filter: { state?: DeliveryState; limit: number }): Promise<readonly Delivery[]>;
+  list(filter: DeliveryFilter): Promise<readonly ListedDelivery[]>;
+}
+
+/** What is not given is not asked for. Times are of the receipt: `since` is the first, `until` the first no more. */
+export interface DeliveryFilter {
+  readonly state?: DeliveryState | undefined;
+  readonly repository?: RepositoryRef | undefined;
+  /** Of the repository. */
+  readonly issue?: number | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this sequence number in the list. */
+  readonly after?: number | undefined;
+  readonly limit: number;
 }
 
 export type DeliveryState = 'waiting' | 'dispatched' | 'ignored' | 'set-aside';
@@ -70,6 +85,9 @@ export interface Delivery {
   readonly reason: string | undefined;
   readonly attempts: number;
 }
+
+/** Bodies may be large, and a list has many. */
+export type ListedDelivery = Omit<Delivery, 'headers' | 'body'>;
 
 /** Names change, ids stay: workflow ids are made of the first-seen name. */
 export interface RepositoryStore {
@@ -105,12 +123,30 @@ export interface IssueStore {
   read(issue: IssueRef): Promise<IssueRecord | undefined>;
   bySlug(slug: string): Promise<IssueRecord | undefined>;
   all(): Promise<readonly IssueRecord[]>;
+  /** The latest change of phase first. */
+  list(filter: IssueFilter): Promise<readonly IssueRecord[]>;
   /** An event found the issue to be no target: a later target may begin another life. The first time stays. */
   markUntargeted(issue: IssueRef, at: number): Promise<void>;
   /** It is a target again: what was marked is forgotten. */
   markTargeted(issue: IssueRef): Promise<void>;
   /** Since when, or undefined when a life has begun since or it never was. */
   untargetedSince(issue: IssueRef): Promise<number | undefined>;
+}
+
+/** What is not given is not asked for. Times are of the change of phase: `since` is the first, `until` the first no more. */
+export interface IssueFilter {
+  readonly phases?: readonly Phase[] | undefined;
+  readonly statuses?: readonly Status[] | undefined;
+  readonly repository?: RepositoryRef | undefined;
+  readonly agents?: readonly string[] | undefined;
+  readonly outcomes?: readonly Outcome[] | undefined;
+  /** Whether a person should know or do something. */
+  readonly attention?: boolean | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this issue in the list. */
+  readonly after?: { readonly since: number; readonly slug: string } | undefined;
+  readonly limit: number;
 }
 
 export interface NewLife {
@@ -218,8 +254,27 @@ export interface RunStore {
   /** What the runs of a life before this one have used together. */
   spentBy(slug: string, beforeRun: number): Promise<Usage>;
   read(slug: string, run: number): Promise<RunRecord | undefined>;
+  /** The oldest first. */
   ofIssue(issue: IssueRef): Promise<readonly RunRecord[]>;
+  /** Of all issues, the newest first. */
+  list(filter: RunFilter): Promise<readonly RunRecord[]>;
   prompt(slug: string, run: number): Promise<string | undefined>;
+}
+
+/** What is not given is not asked for. Times are those of `preparedAt`: `since` is the first, `until` the first no more. */
+export interface RunFilter {
+  readonly repository?: RepositoryRef | undefined;
+  readonly agents?: readonly string[] | undefined;
+  readonly outcomes?: readonly Outcome[] | undefined;
+  /** Whether the run has ended. */
+  readonly ended?: boolean | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this run in the list. */
+  readonly after?:
+    | { readonly preparedAt: number; readonly slug: string; readonly run: number }
+    | undefined;
+  readonly limit: number;
 }
 
 export interface NewRun {
@@ -278,5 +333,48 @@ export interface OperationStore {
   /** The cursor: the last sequence number appended; 0 for none. */
   lastSequence(slug: string, run: number): Promise<number>;
   /** Ordered by run and sequence. */
-  ofSlug(slug: string): Promise<readonly (Operation & { readonly run: number })[]>;
+  ofSlug(
+    slug: string,
+    filter?: OperationFilter,
+  ): Promise<readonly (Operation & { readonly run: number })[]>;
+}
+
+/** What is not given is not asked for. `since` is the first time, `until` the first no more. */
+export interface OperationFilter {
+  readonly run?: number | undefined;
+  readonly operations?: readonly OperationName[] | undefined;
+  readonly outcomes?: readonly Operation['outcome'][] | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Only what comes after this entry. */
+  readonly after?: { readonly run: number; readonly sequence: number } | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Tokens of the API, besides the one in its file. What is kept of a token does not let anybody in. */
+export interface ApiTokenStore {
+  /** False when the name is taken. */
+  add(token: NewApiToken): Promise<boolean>;
+  /** Expired ones too. */
+  byDigest(digest: string): Promise<ApiTokenRecord | undefined>;
+  /** By name, expired ones too. */
+  all(): Promise<readonly ApiTokenRecord[]>;
+  used(digest: string, at: number): Promise<void>;
+  /** False when there is none of this name. */
+  remove(name: string): Promise<boolean>;
+}
+
+export interface NewApiToken {
+  /** Letter case does not tell two apart. */
+  readonly name: string;
+  /** SHA-256 (hex) of the token. */
+  readonly digest: string;
+  readonly scope: TokenScope;
+  readonly createdAt: number;
+  /** Undefined: never. */
+  readonly expiresAt: number | undefined;
+}
+
+export interface ApiTokenRecord extends NewApiToken {
+  readonly lastUsedAt: number | undefined;
 }

@@ -1,16 +1,25 @@
-import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { createBackend } from '../bottles/registry.ts';
 import { readLaunchFile } from '../bottles/launch-file.ts';
+import type { SupervisorOrder } from '../bottles/supervisor-process.ts';
 import { createForge } from '../forges/registry.ts';
+import { prepareSpare, type ReadySpare } from './spare.ts';
 import { supervise } from './supervise.ts';
 
 /**
- * The supervisor program. Waits on its stdin for the path of a launch file; then it owns that run of one bottle, and ends
- * with it. Nobody has a run for it any more: it ends at once.
+ * The supervisor program. Waits on its stdin for a run of one bottle, which it owns from then on, and ends with it. When
+ * nobody has a run for it any more it ends at once, and the sandbox that it may have ready with it.
  */
 async function main(): Promise<void> {
-  const launchFile = readFileSync(0, 'utf8');
-  if (launchFile === '') return;
+  let spare: Promise<ReadySpare | undefined> | undefined;
+  for await (const line of createInterface({ input: process.stdin })) {
+    const order = JSON.parse(line) as SupervisorOrder;
+    if (order.type === 'launch') return await live(order.file, await spare);
+    spare = prepareSpare(createBackend(order.spare.backend), order.spare);
+  }
+}
+
+async function live(launchFile: string, spare: ReadySpare | undefined): Promise<void> {
   // It outlives whoever started it, and the terminal it was started from.
   process.on('SIGHUP', () => {});
   process.on('SIGINT', () => {});
@@ -22,11 +31,11 @@ async function main(): Promise<void> {
   process.title = `${process.argv[1]} ${file.sandbox.slug}/${file.sandbox.run}`;
   await supervise(file, {
     backend: createBackend(file.sandbox.backend),
+    spare,
     createForge: ({ repository }, { apiUrl, token }) =>
       createForge('gitea', { apiUrl, token, host: repository.forgeHost }),
     terminated: terminated.signal,
   });
-  process.exit();
 }
 
-void main();
+void main().then(() => process.exit());

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -41,6 +41,7 @@ import { type EndCause, Ending } from './ending.ts';
 import type { ProviderLimit } from './llm-gateway/provider-limit.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
 import { createServices, type Services } from './services.ts';
+import { makeSocketDirectories, type ReadySpare } from './spare.ts';
 import { keepVigil } from './vigil.ts';
 import { createYoungCollector } from './young-garbage.ts';
 
@@ -63,6 +64,8 @@ const programNotFound =
 /** What a supervisor is made with. */
 export interface SuperviseParts {
   readonly backend: BottleBackend;
+  /** Used if it was made for the run's bottle, and ended if not. */
+  readonly spare: ReadySpare | undefined;
   readonly createForge: (request: LaunchRequest, credentials: ForgeCredentials) => Forge;
   /** Aborts when the process is asked to end. */
   readonly terminated: AbortSignal;
@@ -90,10 +93,14 @@ export async function supervise(file: LaunchFile, parts: SuperviseParts): Promis
     return;
   }
   const { sockets } = file;
-  rmSync(sockets.run, { recursive: true, force: true });
-  mkdirSync(sockets.run, { recursive: true, mode: 0o700 });
-  mkdirSync(sockets.mounted, { mode: 0o755 });
-  await new Supervisor(file, paths, parts, journal).live(nonce);
+  const spare = parts.spare?.sockets.run === sockets.run ? parts.spare : undefined;
+  if (spare === undefined) {
+    makeSocketDirectories(sockets);
+    // Made for another bottle than came.
+    void parts.spare?.sandbox.kill();
+    parts.spare?.door.close();
+  }
+  await new Supervisor(file, paths, { ...parts, spare }, journal).live(nonce);
   rmSync(sockets.run, { recursive: true, force: true });
 }
 
@@ -143,7 +150,7 @@ class Supervisor {
   /** Resolves when the journal is sealed, or the claim given up. */
   async live(nonce: string): Promise<void> {
     const { sockets, timing } = this.#file;
-    const door = await openDoor(sockets.sidecar);
+    const door = this.#parts.spare?.door ?? (await openDoor(sockets.sidecar));
     this.#door = door;
     const sandbox = this.#spawn();
     const control = await this.#openControl(nonce);
@@ -174,16 +181,20 @@ class Supervisor {
   }
 
   #spawn(): RunningSandbox {
-    const sandbox = this.#parts.backend.spawn({
-      paths: this.#paths,
-      socketDirectory: this.#file.sockets.mounted,
-      runtimeDirectory: this.#file.runtimeDirectory,
-      promptFile: this.#run.prompt,
-      tools: this.#file.sandbox.tools ?? [],
-      limits: this.#file.sandbox.limits,
-      request: this.#file.sandbox,
-      relay: this.#createRelay(),
-    });
+    const { sandbox: request, runtimeDirectory, sockets } = this.#file;
+    const { spare, backend } = this.#parts;
+    const sandbox =
+      spare?.sandbox.adopt(this.#paths, request.limits) ??
+      backend.spawn({
+        paths: this.#paths,
+        socketDirectory: sockets.mounted,
+        runtimeDirectory,
+        promptFile: this.#run.prompt,
+        tools: request.tools ?? [],
+        limits: request.limits,
+        request,
+        relay: this.#createRelay(),
+      });
     for (const name of ['stdout', 'stderr'] as const) {
       sandbox[name].on('data', (chunk: Buffer) => {
         this.#output[name](chunk);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { remembered } from '../../src/api/health-check.ts';
 import { until } from '../support/until.ts';
 import { startSampleServer, type SampleServer } from './sample-server.ts';
 
@@ -65,5 +66,25 @@ describe('/readyz', () => {
     const answer = await asked;
     expect(answer.statusCode).toBe(503);
     expect(answer.json().checks[0].reason).toBe('no answer within 5 s');
+  });
+
+  test('a check that is remembered asks once in its time, whatever the answer is', async () => {
+    const answers = [undefined, 'the forge is away'];
+    const check = vi.fn(async () => answers[check.mock.calls.length - 1]);
+    sample = await startSampleServer({ checks: [remembered({ name: 'forge', check }, 10_000)] });
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000);
+    try {
+      const ask = async () => (await sample.server.inject('/readyz')).statusCode;
+      expect(await Promise.all([ask(), ask()])).toEqual([200, 200]);
+      clock.mockReturnValue(10_999);
+      expect(await ask()).toBe(200);
+      expect(check).toHaveBeenCalledTimes(1);
+      clock.mockReturnValue(11_000);
+      expect(await ask()).toBe(503);
+      expect(await ask()).toBe(503);
+      expect(check).toHaveBeenCalledTimes(2);
+    } finally {
+      clock.mockRestore();
+    }
   });
 });

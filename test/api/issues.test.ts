@@ -20,7 +20,7 @@ function get(path: string) {
 
 describe('GET /issues', () => {
   test('is empty before the first issue', async () => {
-    expect((await get('/issues')).json()).toEqual({ issues: [] });
+    expect((await get('/issues')).json()).toEqual({ issues: [], nextCursor: null });
   });
 
   test('lists every issue whole, the latest change first', async () => {
@@ -110,7 +110,10 @@ describe('GET /issues/:owner/:repository/:number', () => {
       cause: 'targeted',
     });
     expect(issue.runs[1]).toMatchObject({ life: 2, run: 1, outcome: null, durationMs: null });
-    expect((await get('/issues/acme/rocket/3/runs')).json()).toEqual({ runs: issue.runs });
+    expect((await get('/issues/acme/rocket/3/runs')).json()).toEqual({
+      runs: issue.runs,
+      nextCursor: null,
+    });
   });
 
   test('tells what each run used and was allowed to, and what the life used; unknown is null', async () => {

@@ -33,7 +33,7 @@ export interface SampleServer {
 }
 
 export async function startSampleServer(
-  parts: Partial<Pick<ServerParts, 'checks'>> = {},
+  parts: Partial<Pick<ServerParts, 'checks' | 'names'>> = {},
 ): Promise<SampleServer> {
   const directory = await mkdtemp(join(tmpdir(), 'api-'));
   const store = await openStore(join(directory, 'orchestrator.db'));
@@ -49,6 +49,7 @@ export async function startSampleServer(
     checks: parts.checks ?? [],
     receipts,
     token,
+    names: parts.names ?? { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     version: '1.2.3',
     logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(line) }),
   });
@@ -173,6 +174,7 @@ export async function addIssue(
   more: {
     phase?: Phase;
     title?: string;
+    agent?: string;
     life?: number;
     attention?: string;
     prNumber?: number;
@@ -191,7 +193,7 @@ export async function addIssue(
     slug,
     title: more.title ?? 'Add a countdown',
     url: `https://gitea.example/acme/rocket/issues/${number}`,
-    agentName: 'implementer',
+    agentName: more.agent ?? 'implementer',
     bottleNames: ['node'],
     backendName: 'local',
     agentGitUser: 'bot',

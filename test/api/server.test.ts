@@ -1,3 +1,5 @@
+import { connect, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addIssue, startSampleServer, type SampleServer } from './sample-server.ts';
 
@@ -55,6 +57,44 @@ describe('errors', () => {
       requestId: answer.headers['x-request-id'],
     });
     expect(sample.log.join('')).toContain(answer.json().requestId);
+  });
+
+  test.each([
+    ['application/x-www-form-urlencoded', 'payload=1'],
+    ['text/nonsense', 'x'],
+    ['application/json', '{'],
+    ['application/json', 'x'.repeat(70_000)],
+  ])('an unknown path is a 404 whatever is sent to it: %s %.20s', async (type, payload) => {
+    for (const url of ['/nothing', '/api/v1/nothing']) {
+      const answer = await sample.server.inject({
+        method: 'POST',
+        url,
+        payload,
+        headers: { ...sample.authorization, 'content-type': type },
+      });
+      expect(answer.statusCode).toBe(404);
+      expect(answer.headers['content-type']).toBe('application/problem+json');
+    }
+  });
+
+  test('a path that cannot be read is a problem too', async () => {
+    const answer = await sample.server.inject({ url: '/api/v1/issues/%zz' });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+  });
+
+  test.each([
+    ['no HTTP', 'HELLO\r\n\r\n', 400],
+    ['too many headers', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('what is %s is a problem too', async (_what, sent, status) => {
+    await sample.server.listen({ host: '127.0.0.1', port: 0 });
+    const socket = connect((sample.server.server.address() as AddressInfo).port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(sent);
+    const answer = await text(socket);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toContain('content-type: application/problem+json');
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status });
   });
 
   test('an unknown path below /api/v1 is a 404 for whoever has the token', async () => {
@@ -123,8 +163,15 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
     '/api/v1/issues/{owner}/{repository}/{number}/resume',
     '/api/v1/issues/{owner}/{repository}/{number}/retry',
     '/api/v1/issues/{owner}/{repository}/{number}/runs',
+    '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}',
     '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}/log',
+    '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}/prompt',
+    '/api/v1/runs',
+    '/api/v1/tokens',
+    '/api/v1/tokens/{name}',
     '/api/v1/webhook-receipts',
+    '/healthz',
+    '/readyz',
   ]);
   expect(document.security).toEqual([{ token: [] }]);
   expect(Object.keys(document.components.schemas)).toEqual(
@@ -139,11 +186,24 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
       'Problem',
     ]),
   );
-  for (const [path, item] of Object.entries<Record<string, { responses: object }>>(
-    document.paths,
-  )) {
+  const operationIds: string[] = [];
+  for (const [path, item] of Object.entries<Record<string, DescribedOperation>>(document.paths)) {
     for (const operation of Object.values(item)) {
-      expect(operation.responses, path).toHaveProperty('401');
+      if (path.startsWith('/api/v1/')) {
+        expect(operation.responses, path).toHaveProperty('401');
+        expect(operation.responses, path).toHaveProperty('429');
+      } else {
+        expect(operation.security, path).toEqual([]);
+      }
+      operationIds.push(operation.operationId);
     }
   }
+  expect(new Set(operationIds).size).toBe(operationIds.length);
+  expect(operationIds).not.toContain(undefined);
 });
+
+interface DescribedOperation {
+  readonly operationId: string;
+  readonly responses: object;
+  readonly security?: readonly object[];
+}

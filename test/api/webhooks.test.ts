@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
@@ -41,6 +42,7 @@ async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
   await app.register(webhookRoutes, {
     parser: giteaWebhooks,
     secret: recordedSecret,
+    names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries,
     receipts,
     onAccepted: () => void (wakes += 1),
@@ -50,8 +52,12 @@ async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
   return { app, deliveries, receipts, log: () => logged, wakes: () => wakes };
 }
 
-function post(app: FastifyInstance, { headers, rawBody }: Omit<RecordedDelivery, 'name'>) {
-  return app.inject({ method: 'POST', url: '/webhooks/gitea', headers, payload: rawBody });
+async function post(app: FastifyInstance, { headers, rawBody }: Omit<RecordedDelivery, 'name'>) {
+  const url = '/webhooks/gitea';
+  const answer = await app.inject({ method: 'POST', url, headers, payload: rawBody });
+  // Log and inbox hear of it after the answer.
+  await setImmediate();
+  return answer;
 }
 
 const opened = recordedDelivery('01');
@@ -63,7 +69,7 @@ describe('POST /webhooks/gitea', () => {
     expect(answer.statusCode).toBe(202);
     expect(answer.json()).toEqual({ state: 'accepted', sequence: 1 });
     expect(wakes()).toBe(1);
-    const [stored] = await deliveries.list({ limit: 2 });
+    const [stored] = await deliveries.nextDue(Date.now(), new Set(), 2);
     expect(stored).toMatchObject({
       sequence: 1,
       deliveryId: opened.headers['X-Gitea-Delivery'],
@@ -77,7 +83,7 @@ describe('POST /webhooks/gitea', () => {
   test('keeps the headers it needs to read the body again, and no others', async () => {
     const { app, deliveries } = await start();
     await post(app, { ...opened, headers: { ...opened.headers, authorization: 'Bearer secret' } });
-    const [stored] = await deliveries.list({ limit: 1 });
+    const [stored] = await deliveries.nextDue(Date.now(), new Set(), 1);
     expect(Object.keys(stored?.headers ?? {}).toSorted()).toEqual([
       'x-gitea-delivery',
       'x-gitea-event',
@@ -261,7 +267,7 @@ describe('POST /webhooks/gitea', () => {
     const large = resigned(opened, JSON.stringify(body));
     expect(large.rawBody.length).toBeGreaterThan(1_000_000);
     expect((await post(app, large)).statusCode).toBe(202);
-    const [stored] = await deliveries.list({ limit: 1 });
+    const [stored] = await deliveries.nextDue(Date.now(), new Set(), 1);
     expect(Buffer.from(stored?.body ?? []).equals(Buffer.from(large.rawBody))).toBe(true);
   });
 
@@ -317,15 +323,38 @@ describe('POST /webhooks/gitea', () => {
     expect((await post(app, opened)).json()).toEqual({ state: 'accepted', sequence: 1 });
   });
 
-  test.each(['/webhooks/github', '/webhooks/gitea/more', '/webhooks'])(
-    'answers 404 at %s',
+  test.each(['/webhooks/github', '/webhooks/gitea/more', '/webhooks/', '/webhooks'])(
+    'answers 404 at %s, whatever is sent there',
     async (url) => {
-      const { app } = await start();
-      const answer = await app.inject({ method: 'POST', url, payload: {} });
-      expect(answer.statusCode).toBe(404);
-      expect(answer.json()).toMatchObject({ status: 404 });
+      const { app, deliveries } = await start();
+      for (const type of ['application/json', 'application/x-www-form-urlencoded']) {
+        const headers = { ...opened.headers, 'content-type': type };
+        const answer = await app.inject({ method: 'POST', url, headers, payload: opened.rawBody });
+        expect(answer.statusCode).toBe(404);
+        expect(answer.json()).toMatchObject({ status: 404 });
+      }
+      expect(await deliveries.list({ limit: 1 })).toEqual([]);
     },
   );
+
+  test('says at a wrong path which one is right', async () => {
+    const { app } = await start();
+    const answer = await app.inject({ method: 'POST', url: '/webhooks/github', payload: {} });
+    expect(answer.json().detail).toContain('POST /webhooks/gitea');
+  });
+
+  test('unsigned, comes neither under a name of another nor from its pages', async () => {
+    const { app } = await start({ secret: undefined });
+    const { 'X-Gitea-Signature': _, ...unsigned } = opened.headers;
+    for (const [headers, status] of [
+      [{ host: 'evil.example' }, 421],
+      [{ host: 'localhost:8477', origin: 'https://evil.example' }, 403],
+      [{ host: 'localhost:8477' }, 202],
+    ] as const) {
+      const all = { ...unsigned, ...headers };
+      expect((await post(app, { ...opened, headers: all })).statusCode).toBe(status);
+    }
+  });
 });
 
 describe('the receipts', () => {

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 describe.skipIf(stage === undefined)('on a Docker Engine', () => {
-  describeBackend(createDockerBackend(host), image);
+  describeBackend(createDockerBackend(host), { image });
 
   describe('a bottle', () => {
     let fixture: HostFixture;

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BottleBackend } from '../../src/bottles/backend.ts';
+import { sparePaths } from '../../src/bottles/directory.ts';
 import type {
   BottleHost,
   ForgeCredentials,
@@ -16,11 +18,13 @@ import { createLocalBackend } from '../../src/bottles/local/local-backend.ts';
 import { installRuntime } from '../../src/bottles/runtime.ts';
 import { makeSocketBase, socketPaths } from '../../src/bottles/sockets.ts';
 import { createSupervisedHost } from '../../src/bottles/supervised-host.ts';
-import type { SupervisorProcesses } from '../../src/bottles/supervisor-process.ts';
+import { readyMark } from '../../src/bottles/spare.ts';
+import { Spares } from '../../src/bottles/spares.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Done, RunEnd } from '../../src/domain/run.ts';
 import type { Usage } from '../../src/domain/usage.ts';
 import { bundleRuntime } from '../../tools/bundle-runtime.ts';
+import { until } from '../support/until.ts';
 
 /** No forge answers there: what these tests ask of the sidecar needs none. */
 export const credentials: ForgeCredentials = {
@@ -49,6 +53,7 @@ export class HostFixture {
   readonly runtimeDirectory: string;
   readonly socketBase: string;
   readonly #image: string | undefined;
+  readonly #spares: Spares | undefined;
 
   private constructor(
     directory: string,
@@ -56,6 +61,7 @@ export class HostFixture {
     timing: SupervisorTiming,
     backend: BottleBackend,
     image: string | undefined,
+    spares: boolean,
   ) {
     this.#image = image;
     this.directory = directory;
@@ -64,7 +70,9 @@ export class HostFixture {
     this.runtimeDirectory = runtimeDirectory;
     this.backend = backend;
     this.socketBase = makeSocketBase(process.getuid?.() ?? 0, undefined);
-    this.host = this.anotherHost(timing);
+    this.#spares = spares ? this.makeSpares() : undefined;
+    this.#spares?.keep();
+    this.host = this.anotherHost(timing, backend, this.socketBase, this.#spares);
   }
 
   static async make(
@@ -73,6 +81,8 @@ export class HostFixture {
       directory?: string;
       backend?: BottleBackend;
       image?: string;
+      /** Whether a supervisor waits for each launch, as the orchestrator has it. */
+      spares?: boolean;
     } = {},
   ): Promise<HostFixture> {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'bottles-')));
@@ -86,9 +96,27 @@ export class HostFixture {
       timing,
       options.backend ?? createLocalBackend(),
       options.image,
+      options.spares ?? false,
     );
     await fixture.#makeUpstream();
     return fixture;
+  }
+
+  /** As an orchestrator that starts on the data directory has them. */
+  makeSpares(): Spares {
+    const { dataDirectory, socketBase, runtimeDirectory, backend } = this;
+    return new Spares({ dataDirectory, socketBase, runtimeDirectory, backend });
+  }
+
+  /** Resolves when the sandbox that waits for the next launch is up. */
+  async spareIsUp(): Promise<void> {
+    const { root } = sparePaths(this.dataDirectory, 'any');
+    await until('a spare', async () => {
+      const [slug, ...others] = await readdir(dirname(root)).catch(() => []);
+      const run = { slug: slug ?? '', run: 1 };
+      const mark = readyMark(socketPaths(this.socketBase, this.dataDirectory, run));
+      return others.length === 0 && existsSync(mark);
+    });
   }
 
   /** As the next orchestrator on the same data directory has it. */
@@ -96,7 +124,7 @@ export class HostFixture {
     timing: SupervisorTiming = supervisorTiming,
     backend: BottleBackend = this.backend,
     socketBase: string = this.socketBase,
-    supervisors?: SupervisorProcesses,
+    spares?: Spares,
   ): BottleHost {
     return createSupervisedHost({
       dataDirectory: this.dataDirectory,
@@ -105,7 +133,7 @@ export class HostFixture {
       backends: new Map([[backend.name, backend]]),
       hostId: 'test',
       timing,
-      ...(supervisors === undefined ? {} : { supervisors }),
+      ...(spares === undefined ? {} : { spares }),
     });
   }
 
@@ -153,6 +181,7 @@ export class HostFixture {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spares?.[Symbol.asyncDispose]();
     for (const { slug } of await this.host.list()) await this.host.destroy(slug);
     const { root } = socketPaths(this.socketBase, this.dataDirectory, { slug: '', run: 0 });
     await rm(dirname(root), { recursive: true, force: true });

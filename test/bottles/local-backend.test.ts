@@ -6,6 +6,7 @@ import { describeBackend } from '../contracts/backend.ts';
 import { HostFixture } from './host-fixture.ts';
 
 describeBackend(createLocalBackend());
+describeBackend(createLocalBackend(), { spares: true });
 
 /** add_key, request_key, keyctl, perf_event_open, bpf, userfaultfd, and keyctl by its x32 number. */
 const numbers: Partial<Record<NodeJS.Architecture, readonly number[]>> = {

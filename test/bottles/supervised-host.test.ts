@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { appendFile, mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { appendFile, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -7,11 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destroyAllBottles } from '../../src/bottles/destroy-all.ts';
 import { type BottlePaths, bottlePaths, runPaths } from '../../src/bottles/directory.ts';
-import type { BottleHost, LaunchRequest } from '../../src/bottles/host.ts';
+import type { LaunchOrder, LaunchRequest } from '../../src/bottles/host.ts';
 import { supervisorTiming } from '../../src/bottles/launch-file.ts';
 import { isAlivePid } from '../../src/bottles/liveness.ts';
 import { socketPaths } from '../../src/bottles/sockets.ts';
-import { SupervisorProcesses } from '../../src/bottles/supervisor-process.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import type { JournalEntry } from '../../src/journal/format.ts';
 import { followJournal, readJournal } from '../../src/journal/reader.ts';
@@ -34,6 +33,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
+
+/** What the forge is asked for and does not answer. */
+const hanging = new Promise<never>(() => {});
 
 /** Calls the sidecar from inside a bottle. */
 const signalDone = `curl -sS --unix-socket /run/bottle/sidecar.sock -H 'content-type: application/json' \
@@ -300,8 +302,12 @@ describe('kill -9 of the supervisor during the launch', () => {
     ).length;
 
   /** Launches, kills the supervisor at a moment after its claim, and gives what its journal says then. */
-  async function killDuringLaunch(request: LaunchRequest, moment: () => Promise<unknown>) {
-    const launching = fixture.host.launch(request, ordered(request), never).catch(() => {});
+  async function killDuringLaunch(
+    request: LaunchRequest,
+    moment: () => Promise<unknown>,
+    order: Promise<LaunchOrder> = ordered(request),
+  ) {
+    const launching = fixture.host.launch(request, order, never).catch(() => {});
     await written(request, 'claimed');
     const pid = await supervisorOf(request);
     await moment();
@@ -333,14 +339,14 @@ describe('kill -9 of the supervisor during the launch', () => {
 
   test('at its claim: the next starts the agent', async () => {
     const request = fixture.request(script);
-    const journal = await killDuringLaunch(request, async () => {});
+    const journal = await killDuringLaunch(request, async () => {}, hanging);
     expect(journal?.startingAt).toBeUndefined();
     await expectOneStart(request, false);
   });
 
   test('at its claim: the launch fails with the last that the supervisor wrote to its log', async () => {
     const request = fixture.request(script);
-    const launching = fixture.host.launch(request, ordered(request), never);
+    const launching = fixture.host.launch(request, hanging, never);
     const failed = expect(launching).rejects.toThrow(
       /died before it started the agent: .*out of memory/s,
     );
@@ -624,98 +630,7 @@ describe('destroy', () => {
   });
 });
 
-describe('a spare supervisor', () => {
-  async function withSpare(use: (host: BottleHost, supervisors: SupervisorProcesses) => unknown) {
-    const log = join(fixture.dataDirectory, 'state', 'spare-supervisor.log');
-    await mkdir(dirname(log), { recursive: true });
-    const supervisors = new SupervisorProcesses(fixture.runtimeDirectory, log);
-    const host = fixture.anotherHost(supervisorTiming, fixture.backend, undefined, supervisors);
-    supervisors.keepSpare();
-    try {
-      await use(host, supervisors);
-    } finally {
-      supervisors[Symbol.dispose]();
-    }
-    await until('the spare to end', async () => (await spares()).length === 0);
-  }
-
-  /** They have no run yet: once they have, it stands in place of their arguments. */
-  async function spares(): Promise<number[]> {
-    const program = join(fixture.runtimeDirectory, 'supervisor.cjs');
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .filter((pid) => {
-        try {
-          const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-          return command.includes(program) && isAlivePid(Number(pid));
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
-  }
-
-  const oneSpare = () =>
-    until('a spare', async () => {
-      const [pid, ...others] = await spares();
-      return others.length === 0 ? pid : undefined;
-    });
-
-  test('is given the next run, another takes its place, and it ends with whoever keeps it', async () => {
-    await withSpare(async (host) => {
-      const first = await oneSpare();
-      const request = fixture.request('sleep 1000');
-      await host.launch(request, ordered(request), never);
-      expect(await supervisorOf(request)).toBe(first);
-      expect(await oneSpare()).not.toBe(first);
-      await host.stop(request, 'cancelled');
-    });
-  });
-
-  test('is one of several that are asked for at once: each has a log of its own', async () => {
-    await withSpare(async (_, supervisors) => {
-      const file = (name: string): string => join(fixture.directory, `spare-${name}`);
-      const children = await Promise.all(
-        ['a', 'b', 'c'].map((name) => {
-          supervisors.keepSpare();
-          return supervisors.start(file(name), file(`${name}.log`));
-        }),
-      );
-
-      expect(new Set(children.map(({ pid }) => pid)).size).toBe(3);
-      // There is no such file to start a run with, and each says so.
-      for (const name of ['a', 'b', 'c']) {
-        await until(`what ${name} says`, async () =>
-          (await readFile(file(`${name}.log`), 'utf8')).includes(`'${file(name)}'`),
-        );
-      }
-    });
-  });
-
-  test('whose log is gone is replaced', async () => {
-    await withSpare(async (host) => {
-      const first = await oneSpare();
-      await rm(join(fixture.dataDirectory, 'state', 'spare-supervisor.log'));
-      const request = fixture.request('echo began');
-      await host.launch(request, ordered(request), never);
-      await printed(request, 'began');
-      expect(isAlivePid(first)).toBe(false);
-    });
-  });
-
-  test('that died keeps no run from being launched', async () => {
-    await withSpare(async (host) => {
-      process.kill(await oneSpare(), 'SIGKILL');
-      const request = fixture.request('echo began');
-      await host.launch(request, ordered(request), never);
-      await printed(request, 'began');
-    });
-  });
-});
-
 describe('a launch whose order is still to come', () => {
-  const hanging = new Promise<never>(() => {});
-
   test.each(['stop', 'destroy'] as const)('ends at a %s, and leaves nothing', async (how) => {
     const request = fixture.request('echo began');
     const launched = fixture.host.launch(request, hanging, never);

@@ -20,6 +20,7 @@ beforeAll(async () => {
   await sample.server.register(webhookRoutes, {
     parser: giteaWebhooks,
     secret: recordedSecret,
+    names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: sample.store.deliveries,
     receipts: sample.receipts,
     onAccepted: () => undefined,

@@ -53,6 +53,7 @@ describe('the configuration', () => {
         host: '127.0.0.1',
         port: 8477,
         publicUrl: undefined,
+        allowedHosts: [],
         webhookSecret: 'whisper',
       },
       lifecycle: {
@@ -158,6 +159,31 @@ describe('the configuration', () => {
     expect(loadConfig(complete(), { insecureWebhooks: true }).server.webhookSecret).toBe('whisper');
   });
 
+  test('unsigned deliveries are accepted on a loopback address only', () => {
+    const { FORGE_WEBHOOK_SECRET: _, ...unsigned } = complete();
+    for (const host of ['localhost', '127.0.0.2', '::1']) {
+      const environment = { ...unsigned, FORGE_WEBHOOK_HOST: host };
+      expect(loadConfig(environment, { insecureWebhooks: true }).server.host).toBe(host);
+    }
+    for (const host of ['0.0.0.0', '::', '192.168.1.5', 'localhost.example.com']) {
+      const environment = { ...unsigned, FORGE_WEBHOOK_HOST: host };
+      expect(() => loadConfig(environment, { insecureWebhooks: true })).toThrow(
+        /FORGE_WEBHOOK_HOST: .* is no loopback address/,
+      );
+      expect(
+        loadConfig({ ...complete(), FORGE_WEBHOOK_HOST: host }, { insecureWebhooks: true }).server,
+      ).toMatchObject({ host, webhookSecret: 'whisper' });
+    }
+  });
+
+  test('host names are listed with commas', () => {
+    const environment = {
+      ...complete(),
+      ORCHESTRATOR_ALLOWED_HOSTS: ' builder.lan, orchestrator,',
+    };
+    expect(loadConfig(environment).server.allowedHosts).toEqual(['builder.lan', 'orchestrator']);
+  });
+
   test("names of other programs are not ours: FORGE_* alone, Kubernetes' service links", () => {
     const foreign = {
       FORGE_API_TOKEN: 'x',
@@ -247,6 +273,10 @@ describe('a bad setting is an error that names the key, the problem and the acce
     [
       { FORGE_WEBHOOK_HOST: 'http://localhost' },
       /^FORGE_WEBHOOK_HOST: .* is not a host name or an IP address\./,
+    ],
+    [
+      { ORCHESTRATOR_ALLOWED_HOSTS: 'builder.lan https://x' },
+      /^ORCHESTRATOR_ALLOWED_HOSTS: .* which is no host name\. Accepted: .*commas/,
     ],
     [
       { FORGE_WEBHOOK_PORT: '65536' },

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BottleBackend } from '../../src/bottles/backend.ts';
 import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import type { LaunchRequest } from '../../src/bottles/host.ts';
@@ -24,14 +24,22 @@ const signalDone = `curl -sS --unix-socket /run/bottle/sidecar.sock -H 'content-
 
 /**
  * What every backend must do, below the real supervisor.
- * @param image for the bottles of a container backend
+ * @param options.image for the bottles of a container backend
+ * @param options.spares whether a sandbox waits for each launch
  */
-export function describeBackend(backend: BottleBackend, image?: string): void {
-  describe(`the backend ${backend.name}`, () => {
+export function describeBackend(
+  backend: BottleBackend,
+  options: { image?: string; spares?: boolean } = {},
+): void {
+  const ahead = options.spares === true ? ', its sandboxes started ahead of their bottles' : '';
+  describe(`the backend ${backend.name}${ahead}`, () => {
     let fixture: HostFixture;
 
     beforeAll(async () => {
-      fixture = await HostFixture.make({ backend, ...(image === undefined ? {} : { image }) });
+      fixture = await HostFixture.make({ backend, ...options });
+    });
+    beforeEach(async () => {
+      if (options.spares === true) await fixture.spareIsUp();
     });
     afterAll(async () => {
       await fixture[Symbol.asyncDispose]();

@@ -8,7 +8,7 @@ import { giteaWebhooks } from '../../src/forges/gitea/parse-webhook.ts';
 import type { DeliveryHandlerParts } from '../../src/inbox/handle-delivery.ts';
 import { createInbox, type Inbox } from '../../src/inbox/inbox.ts';
 import type { WorkflowEvent, WorkflowSignals } from '../../src/inbox/workflow-signals.ts';
-import type { Delivery, Store } from '../../src/store/store.ts';
+import type { ListedDelivery, Store } from '../../src/store/store.ts';
 import { recordedSecret, type RecordedDelivery } from '../api/recorded-deliveries.ts';
 import { freshStore } from '../store/fresh-store.ts';
 import { until } from '../support/until.ts';
@@ -92,8 +92,8 @@ export interface Stage {
   /** Lets so much time pass for the inbox, and wakes it. */
   readonly pass: (ms: number) => void;
   /** Waits until the delivery is no longer `waiting`. */
-  readonly settled: (sequence: number) => Promise<Delivery>;
-  readonly delivery: (sequence: number) => Promise<Delivery>;
+  readonly settled: (sequence: number) => Promise<ListedDelivery>;
+  readonly delivery: (sequence: number) => Promise<ListedDelivery>;
 }
 
 /** Webhook route, store and inbox, started; Temporal and the forge are stubs. */
@@ -115,6 +115,7 @@ export async function setStage(path?: string): Promise<Stage> {
   await app.register(webhookRoutes, {
     parser: giteaWebhooks,
     secret: recordedSecret,
+    names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: store.deliveries,
     receipts: new WebhookReceipts(),
     onAccepted: () => inbox.wake(),
@@ -126,7 +127,7 @@ export async function setStage(path?: string): Promise<Stage> {
     await app.close();
   });
 
-  async function delivery(sequence: number): Promise<Delivery> {
+  async function delivery(sequence: number): Promise<ListedDelivery> {
     const found = (await store.deliveries.list({ limit: 1_000 })).find(
       (one) => one.sequence === sequence,
     );

@@ -1,4 +1,13 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type {
+  FastifyBaseLogger,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+} from 'fastify';
 import { WorkflowsUnavailableError } from '../issue-commands.ts';
 import { problem, ProblemError, problemMediaType, type Problem } from '../problem.ts';
 
@@ -31,14 +40,64 @@ export function answerWithProblems(server: FastifyInstance): void {
       return send(request, reply, status, { detail: error.message });
     },
   );
-  server.setNotFoundHandler(notFound);
 }
 
-/** Set again in every part that has hooks of its own, so that they run before it. */
-export function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return send(request, reply, 404, {
-    detail: `There is no ${request.method} ${request.url.split('?')[0]}.`,
+/**
+ * An unknown path is a 404 whatever is sent to it. Called again for every part that has hooks of its own, so that they
+ * run before.
+ */
+export function answerUnknownPaths(part: FastifyInstance): void {
+  // Before the body is read, which might be refused for its type or size instead.
+  part.addHook('preParsing', (request, _reply, payload, done) => {
+    if (request.is404) {
+      done(unknownPath(request));
+    } else {
+      done(null, payload);
+    }
   });
+  part.setNotFoundHandler((request) => {
+    throw unknownPath(request);
+  });
+}
+
+function unknownPath({ method, url }: FastifyRequest): ProblemError {
+  return new ProblemError(404, `There is no ${method} ${url.split('?')[0]}.`);
+}
+
+/** For `frameworkErrors`: a path that no router can read. */
+export function answerBadPath(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  void send(request, reply, error.statusCode ?? 400, { detail: error.message });
+}
+
+const brokenRequests: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/** For `clientErrorHandler`: what is no HTTP, too slow, or has too many headers. It never becomes a request. */
+export function answerBrokenRequests(
+  log: FastifyBaseLogger,
+): (error: Error & { readonly code?: string }, socket: Socket) => void {
+  return (error, socket) => {
+    if (error.code === 'ECONNRESET' || socket.destroyed) {
+      return;
+    }
+    const status = brokenRequests[error.code ?? ''] ?? 400;
+    const requestId = randomUUID();
+    log.debug({ reqId: requestId, err: error }, 'request refused: broken');
+    const body = JSON.stringify(problem(status, requestId));
+    if (socket.writable) {
+      socket.write(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${problemMediaType}\r\n` +
+          `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    }
+    socket.destroy(error);
+  };
 }
 
 function send(

@@ -1,5 +1,7 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { adminName } from '../callers.ts';
 import { findIssue, issueParams, resolveIssue } from '../find-issue.ts';
 import type { IssueCommand } from '../issue-commands.ts';
 import { ProblemError, problems } from '../problem.ts';
@@ -10,8 +12,8 @@ const by = z
   .string()
   .trim()
   .regex(/^\P{Cc}{1,100}$/u, { error: 'must be 1 to 100 characters on one line' })
-  .default('api')
-  .meta({ description: 'Who asks, for the timeline.' });
+  .optional()
+  .meta({ description: "Who asks, for the timeline. Default: the token's name." });
 
 const plainBody = z.object({ by }).nullish();
 const extendBody = z.object({
@@ -22,6 +24,8 @@ const extendBody = z.object({
     .max(365 * 86_400)
     .meta({ description: "Added to the run's deadline." }),
 });
+const tags = ['Commands'];
+
 const acceptedView = z.object({ phase: phaseView });
 
 const summaries = {
@@ -41,14 +45,16 @@ export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
       `/issues/:owner/:repository/:number/${type}`,
       {
         schema: {
+          tags,
+          operationId: type,
           summary: summaries[type],
           params: issueParams,
           body: plainBody,
-          response: { 202: acceptedView, ...problems(400, 401, 404, 409, 503) },
+          response: { 202: acceptedView, ...problems(400, 401, 403, 404, 409, 429, 503) },
         },
       },
       async (request, reply) => {
-        const command = { type, by: request.body?.by ?? 'api' };
+        const command = { type, by: request.body?.by ?? callerName(request) };
         return reply.code(202).send(await send(request.params, command));
       },
     );
@@ -58,21 +64,27 @@ export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     '/issues/:owner/:repository/:number/extend',
     {
       schema: {
+        tags,
+        operationId: 'extend',
         summary: "Move the running run's deadline",
         params: issueParams,
         body: extendBody,
-        response: { 202: acceptedView, ...problems(400, 401, 404, 409, 503) },
+        response: { 202: acceptedView, ...problems(400, 401, 403, 404, 409, 429, 503) },
       },
     },
     async (request, reply) => {
       const command = {
         type: 'extend' as const,
-        by: request.body.by,
+        by: request.body.by ?? callerName(request),
         byMs: request.body.seconds * 1000,
       };
       return reply.code(202).send(await send(request.params, command));
     },
   );
+
+  function callerName({ caller }: FastifyRequest): string {
+    return caller?.name ?? adminName;
+  }
 
   async function send(
     params: z.infer<typeof issueParams>,

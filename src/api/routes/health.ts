@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { HealthCheck } from '../health-check.ts';
 import type { ServerParts } from '../server.ts';
 
+const tags = ['Health'];
+
 const patienceMs = 5000;
 
 const checkView = z.object({ name: z.string(), ok: z.boolean(), reason: z.string().nullable() });
@@ -18,6 +20,10 @@ export const healthRoutes: FastifyPluginAsyncZod<Pick<ServerParts, 'checks' | 'v
     {
       logLevel: 'warn',
       schema: {
+        tags,
+        operationId: 'health',
+        summary: 'Whether the process answers',
+        security: [],
         response: {
           200: z.object({ status: z.literal('ok'), version: z.string(), uptimeSeconds: z.int() }),
         },
@@ -28,7 +34,16 @@ export const healthRoutes: FastifyPluginAsyncZod<Pick<ServerParts, 'checks' | 'v
 
   server.get(
     '/readyz',
-    { logLevel: 'warn', schema: { response: { 200: readinessView, 503: readinessView } } },
+    {
+      logLevel: 'warn',
+      schema: {
+        tags,
+        operationId: 'readiness',
+        summary: 'Whether all that it needs is there, and what is wrong if not',
+        security: [],
+        response: { 200: readinessView, 503: readinessView },
+      },
+    },
     async (request, reply) => {
       const results = await Promise.all(checks.map(run));
       const ready = results.every(({ ok }) => ok);

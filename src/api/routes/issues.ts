@@ -1,8 +1,18 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { IssueRef, RepositoryRef } from '../../domain/issue.ts';
+import type { IssueRef } from '../../domain/issue.ts';
+import { currentNames } from '../current-names.ts';
+import {
+  agentFilter,
+  anyOf,
+  findRepository,
+  flag,
+  repositoryFilter,
+  timeRange,
+} from '../filters.ts';
 import { findIssue, issueParams } from '../find-issue.ts';
 import { WorkflowsUnavailableError } from '../issue-commands.ts';
+import { nextCursor, pageOf, pageQuery } from '../page.ts';
 import { problems } from '../problem.ts';
 import type { ServerParts } from '../server.ts';
 import {
@@ -12,7 +22,10 @@ import {
   viewIssueDetail,
   type WorkflowView,
 } from '../views/issue.ts';
+import { outcomeView, phaseView, statusView } from '../views/phase.ts';
 import { isoTime } from '../views/time.ts';
+
+const tags = ['Issues'];
 
 export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
   server,
@@ -22,24 +35,50 @@ export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     '/issues',
     {
       schema: {
-        summary: 'All issues in their newest lives, the latest change of phase first',
-        response: { 200: z.object({ issues: z.array(issueView) }), ...problems(401) },
+        tags,
+        operationId: 'listIssues',
+        summary: 'Issues in their newest lives, the latest change of phase first',
+        querystring: z.strictObject({
+          phase: anyOf(phaseView),
+          status: anyOf(statusView),
+          repository: repositoryFilter,
+          agent: agentFilter,
+          outcome: anyOf(outcomeView, 'How the newest run ended.'),
+          attention: flag('Whether a person should know or do something.'),
+          ...timeRange('latest change of phase'),
+          ...pageQuery(z.object({ since: z.int(), slug: z.string() })),
+        }),
+        response: {
+          200: z.object({ issues: z.array(issueView), nextCursor }),
+          ...problems(400, 401, 429),
+        },
       },
     },
-    async () => {
-      const records = (await store.issues.all()).toSorted((a, b) => b.since - a.since);
-      const currentNames = new Map<number, RepositoryRef>();
-      for (const { repository } of records.map(({ issue }) => issue)) {
-        if (!currentNames.has(repository.id)) {
-          const names = await store.repositories.byId(repository.forgeHost, repository.id);
-          currentNames.set(repository.id, names?.current ?? repository);
-        }
+    async ({ query }) => {
+      const repository = await findRepository(store, query.repository);
+      if (repository === 'unknown') {
+        return { issues: [], nextCursor: null };
       }
+      const found = await store.issues.list({
+        phases: query.phase,
+        statuses: query.status,
+        repository,
+        agents: query.agent,
+        outcomes: query.outcome,
+        attention: query.attention,
+        since: query.since,
+        until: query.until,
+        after: query.cursor,
+        limit: query.limit + 1,
+      });
+      const page = pageOf(found, query.limit, ({ since, slug }) => ({ since, slug }));
+      const nameNow = await currentNames(
+        store,
+        page.entries.map(({ issue }) => issue.repository),
+      );
       return {
-        issues: records.map((record) => {
-          const { repository } = record.issue;
-          return viewIssue(record, currentNames.get(repository.id) ?? repository);
-        }),
+        issues: page.entries.map((record) => viewIssue(record, nameNow(record.issue.repository))),
+        nextCursor: page.nextCursor,
       };
     },
   );
@@ -48,9 +87,11 @@ export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     '/issues/:owner/:repository/:number',
     {
       schema: {
+        tags,
+        operationId: 'getIssue',
         summary: 'One issue, its runs, and what its workflow tells',
         params: issueParams,
-        response: { 200: issueDetailView, ...problems(400, 401, 404) },
+        response: { 200: issueDetailView, ...problems(400, 401, 404, 429) },
       },
     },
     async (request) => {

@@ -2,23 +2,16 @@ import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { findIssue, issueParams } from '../find-issue.ts';
-import { ProblemError, problems } from '../problem.ts';
+import { findRun, runParams, runQuery } from '../find-run.ts';
+import { problems } from '../problem.ts';
 import type { ServerParts } from '../server.ts';
 
-const logParams = issueParams.extend({
-  run: z
-    .union([z.literal('latest'), z.coerce.number().int().positive()])
-    .meta({ description: 'Number of the run in its life, or `latest`.' }),
-});
-
-const logQuery = z.object({
+const logQuery = runQuery.extend({
   follow: z
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true')
     .meta({ description: 'Go on until the run has ended.' }),
-  life: z.coerce.number().int().positive().optional().meta({ description: 'Default: the newest.' }),
 });
 
 export const runLogRoutes: FastifyPluginAsyncZod<ServerParts> = async (
@@ -32,33 +25,22 @@ export const runLogRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     '/issues/:owner/:repository/:number/runs/:run/log',
     {
       schema: {
+        tags: ['Runs'],
+        operationId: 'getLog',
         summary: "A run's output as plain text, as the agent wrote it",
-        params: logParams,
+        params: runParams,
         querystring: logQuery,
         response: {
           200: {
             description: 'The output. With `follow`, it ends when the run does.',
             content: { 'text/plain': { schema: z.unknown().meta({ type: 'string' }) } },
           },
-          ...problems(400, 401, 404),
+          ...problems(400, 401, 404, 429),
         },
       },
     },
     async (request, reply) => {
-      const { issue, record } = await findIssue(store, request.params);
-      const life = request.query.life ?? record.life;
-      const runs = (await store.runs.ofIssue(issue)).filter((run) => run.life === life);
-      const run =
-        request.params.run === 'latest'
-          ? runs.at(-1)
-          : runs.find((candidate) => candidate.run === request.params.run);
-      if (run === undefined) {
-        const known = runs.map((candidate) => candidate.run).join(', ') || 'none';
-        throw new ProblemError(
-          404,
-          `Life ${life} of the issue has no run ${request.params.run}. Its runs: ${known}.`,
-        );
-      }
+      const run = await findRun(store, request.params, request.query.life);
       const { follow } = request.query;
       const disconnected = new AbortController();
       reply.raw.once('close', () => disconnected.abort());

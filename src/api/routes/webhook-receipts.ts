@@ -12,6 +12,8 @@ export const webhookReceiptRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     '/webhook-receipts',
     {
       schema: {
+        tags: ['Deliveries'],
+        operationId: 'listWebhookReceipts',
         summary: 'The last webhook requests since the start, refused ones too, the newest first',
         description:
           'What is accepted or ignored is stored as a delivery; of what is refused (a bad signature, say) this is the only record. At most 200 of each are kept.',
@@ -22,7 +24,7 @@ export const webhookReceiptRoutes: FastifyPluginAsyncZod<ServerParts> = async (
         }),
         response: {
           200: z.object({ receipts: z.array(webhookReceiptView) }),
-          ...problems(400, 401),
+          ...problems(400, 401, 429),
         },
       },
     },

@@ -9,6 +9,7 @@ import {
   type WebhookParser,
 } from '../../forges/webhook.ts';
 import type { DeliveryStore, NewDelivery } from '../../store/store.ts';
+import { refuseStrangers, type ServerNames } from '../plugins/refuse-strangers.ts';
 import { ProblemError } from '../problem.ts';
 import type { WebhookReceipt, WebhookReceipts } from '../webhook-receipts.ts';
 
@@ -16,6 +17,8 @@ export interface WebhookOptions {
   readonly parser: WebhookParser;
   /** Shared with the forge; undefined: signatures are not checked (`--insecure-webhooks`). */
   readonly secret: string | undefined;
+  /** Under which deliveries that are not signed must come, and from no page of another site. */
+  readonly names: ServerNames;
   readonly deliveries: Pick<DeliveryStore, 'add'>;
   /** Gets one for every request. */
   readonly receipts: Pick<WebhookReceipts, 'add'>;
@@ -38,12 +41,15 @@ const defaultBodyLimit = 10 * 1024 * 1024;
 
 /**
  * `POST /webhooks/gitea`: signature over the raw body first, then its meaning, then a row that survives a power cut, and
- * only then 202. A forge delivers once, so whatever is not answered with 202 has to be visible there: 401 signature,
- * 400 body, 413 size, 415 content type, 503 store. Bodies are never logged. Register it: it needs content-type parsers
+ * only then 202. A forge delivers once, so whatever is not answered with 202 has to be visible there: 404 path, 401
+ * signature, 400 body, 413 size, 415 content type, 503 store. Bodies are never logged. Register it: it needs content-type parsers
  * of its own.
  */
 export const webhookRoutes: FastifyPluginAsync<WebhookOptions> = async (app, options) => {
   const { bodyLimit = defaultBodyLimit } = options;
+  if (options.secret === undefined) {
+    refuseStrangers(app, options.names);
+  }
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/json',
@@ -70,7 +76,18 @@ export const webhookRoutes: FastifyPluginAsync<WebhookOptions> = async (app, opt
       return reply.code(202).send(answer);
     },
   );
+  for (const path of ['/webhooks', '/webhooks/*']) {
+    app.all(path, { schema: { hide: true }, onRequest: refuseElsewhere }, refuseElsewhere);
+  }
 };
+
+/** Its answer is what the forge shows for a delivery that was sent to a wrong path. */
+async function refuseElsewhere({ method, url }: FastifyRequest): Promise<never> {
+  throw new ProblemError(
+    404,
+    `There is no ${method} ${url.split('?')[0]}. Gitea's webhooks are received as POST /webhooks/gitea.`,
+  );
+}
 
 async function receive(
   log: FastifyBaseLogger,
@@ -113,17 +130,25 @@ async function receive(
       throw new ProblemError(503, 'The delivery could not be stored. Deliver it again later.');
     });
 
+  const said = { ...named, event, sequence };
   if (known) {
-    log.info({ ...named, event, sequence }, 'webhook known');
+    afterwards(() => log.info(said, 'webhook known'));
     return { state: 'known', sequence };
   }
   if (ignoredReason !== undefined) {
-    log.info({ ...named, event, sequence, reason: ignoredReason }, 'webhook ignored');
+    afterwards(() => log.info({ ...said, reason: ignoredReason }, 'webhook ignored'));
     return { state: 'ignored', sequence, reason: ignoredReason };
   }
-  log.info({ ...named, event, sequence, issue: queue }, 'webhook accepted');
-  options.onAccepted();
+  afterwards(() => {
+    log.info({ ...said, issue: queue }, 'webhook accepted');
+    options.onAccepted();
+  });
   return { state: 'accepted', sequence };
+}
+
+/** When the answer has been written: a forge waits for nothing but the row. */
+function afterwards(task: () => void): void {
+  setImmediate(task);
 }
 
 function parse(

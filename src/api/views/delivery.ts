@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Delivery, DeliveryState } from '../../store/store.ts';
+import type { DeliveryState, ListedDelivery } from '../../store/store.ts';
 import { isoTime, time } from './time.ts';
 
 export const deliveryStates = [
@@ -26,7 +26,7 @@ export const deliveryView = z
 
 export type DeliveryView = z.infer<typeof deliveryView>;
 
-export function viewDelivery(delivery: Delivery): DeliveryView {
+export function viewDelivery(delivery: ListedDelivery): DeliveryView {
   return {
     sequence: delivery.sequence,
     deliveryId: delivery.deliveryId,

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { formatIssue, type RepositoryRef } from '../../domain/issue.ts';
-import type { Status } from '../../domain/run.ts';
 import { addUsage, noUsage } from '../../domain/usage.ts';
 import type { IssueRecord, RunRecord } from '../../store/store.ts';
-import { outcomeView, phaseView } from './phase.ts';
+import { outcomeView, phaseView, statusView } from './phase.ts';
 import { runView, viewRun } from './run.ts';
 import { isoTime, time } from './time.ts';
 import { usageView, viewUsage } from './usage.ts';
@@ -24,7 +23,7 @@ export const issueView = z
     slug: z.string(),
     life: z.int(),
     phase: phaseView,
-    status: z.enum(['running', 'frozen', 'destroyed'] satisfies Status[]).nullable(),
+    status: statusView.nullable(),
     since: time.meta({ description: 'When the phase began.' }),
     parkedUntil: time.nullable().meta({ description: 'When a parked issue goes on by itself.' }),
     lastCheckinAt: time.nullable(),

@@ -1,6 +1,24 @@
 import { z } from 'zod';
-import type { Operation } from '../../domain/operation.ts';
+import type { Operation, OperationName } from '../../domain/operation.ts';
 import { isoTime, time } from './time.ts';
+
+export const operationOutcomes = [
+  'ok',
+  'rejected',
+  'error',
+] as const satisfies readonly Operation['outcome'][];
+
+export const operationNames = [
+  'read_issue',
+  'read_pr',
+  'read_comments',
+  'post_comment',
+  'update_description',
+  'open_pr',
+  'signal_done',
+  'git_push',
+  'unknown',
+] as const satisfies readonly OperationName[];
 
 /** One entry of the op log. */
 export const operationView = z
@@ -12,7 +30,7 @@ export const operationView = z
     target: z.string(),
     arguments: z.string().meta({ description: 'The beginning of the arguments.' }),
     argumentsDigest: z.string().meta({ description: 'SHA-256 of the arguments, in hex.' }),
-    outcome: z.enum(['ok', 'rejected', 'error']),
+    outcome: z.enum(operationOutcomes),
     reason: z.string().nullable(),
     durationMs: z.number(),
   })

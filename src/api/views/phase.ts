@@ -1,17 +1,5 @@
 import { z } from 'zod';
-import type { Outcome, Phase } from '../../domain/run.ts';
-
-const phases = [
-  'queued',
-  'running',
-  'freezing',
-  'frozen',
-  'resuming',
-  'parked',
-  'failed',
-  'destroying',
-  'destroyed',
-] as const satisfies readonly Phase[];
+import { phases, type Outcome, type Status } from '../../domain/run.ts';
 
 const outcomes = [
   'done',
@@ -26,3 +14,6 @@ const outcomes = [
 
 export const phaseView = z.enum(phases).meta({ id: 'Phase' });
 export const outcomeView = z.enum(outcomes).meta({ id: 'Outcome' });
+export const statusView = z
+  .enum(['running', 'frozen', 'destroyed'] as const satisfies readonly Status[])
+  .meta({ id: 'Status' });

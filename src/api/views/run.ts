@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ProviderName } from '../../domain/agent.ts';
+import { formatIssue, type RepositoryRef } from '../../domain/issue.ts';
 import { doneStatuses } from '../../domain/run.ts';
 import type { RunRecord } from '../../store/store.ts';
 import { outcomeView } from './phase.ts';
@@ -73,6 +74,11 @@ export const runView = z
 
 export type RunView = z.infer<typeof runView>;
 
+/** A run among those of other issues. */
+export const listedRunView = runView
+  .extend({ issue: z.string().meta({ description: '`owner/repository#number`.' }) })
+  .meta({ id: 'ListedRun' });
+
 export function viewRun(record: RunRecord): RunView {
   const { startedAt, endedAt, doneStatus } = record;
   return {
@@ -108,5 +114,16 @@ export function viewRun(record: RunRecord): RunView {
       record.egress === undefined
         ? null
         : { allowed: [...record.egress.allowed], refused: [...record.egress.refused] },
+  };
+}
+
+/** @param repository under its current name */
+export function viewListedRun(
+  record: RunRecord,
+  repository: RepositoryRef,
+): z.infer<typeof listedRunView> {
+  return {
+    ...viewRun(record),
+    issue: formatIssue({ repository, number: record.issue.number }),
   };
 }

@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BottleLimits } from '../backend.ts';
@@ -60,6 +61,17 @@ export function makeCgroups(slug: string, limits: BottleLimits): string[] {
     directories.add(directory);
   }
   return [...directories].map((directory) => join(directory, 'cgroup.procs'));
+}
+
+/**
+ * Brings processes under the limits that run already; threads and what they start from now on come with them.
+ * @param files as `makeCgroups` returns them
+ */
+export async function moveInto(files: readonly string[], pids: readonly number[]): Promise<void> {
+  for (const file of files) {
+    // One at a time is all that the kernel takes.
+    for (const pid of pids) await writeFile(file, String(pid));
+  }
 }
 
 /** Removes the bottle's cgroups. Its processes have ended; the kernel may need a moment to notice. */

@@ -10,13 +10,15 @@ import type {
   RunningSandbox,
   Sandbox,
   SandboxExit,
+  SpareRequest,
+  SpareSandbox,
 } from '../backend.ts';
 import type { LauncherChannel, LauncherMessage } from '../launch-protocol.ts';
 import { readManifest } from '../manifest.ts';
 import { makeStateDirectories } from '../state-directories.ts';
 import { systemEnvironment } from '../system.ts';
 import { bubblewrapArguments, isolation, type Mounts, systemDirectories } from './bubblewrap.ts';
-import { enforceableLimits, makeCgroups, removeCgroups } from './cgroup.ts';
+import { enforceableLimits, makeCgroups, moveInto, removeCgroups } from './cgroup.ts';
 import { signalProcess } from '../processes.ts';
 import { killSandboxProcesses, listSandboxProcesses } from './sandbox-processes.ts';
 import { seccompProgram } from './seccomp.ts';
@@ -29,6 +31,7 @@ export function createLocalBackend(): BottleBackend {
     async checkImage() {},
     prepare: makeStateDirectories,
     spawn: spawnSandbox,
+    spawnSpare,
     async freeze(paths) {
       await killSandboxProcesses(paths.slug, readManifest(paths)?.uid);
     },
@@ -40,29 +43,73 @@ export function createLocalBackend(): BottleBackend {
 }
 
 function spawnSandbox(sandbox: Sandbox): RunningSandbox {
-  const { slug, root } = sandbox.paths;
-  const mounts: Mounts = {
-    bottle: root,
-    runtime: sandbox.runtimeDirectory,
-    sockets: sandbox.socketDirectory,
-  };
-  const prompt = relative(root, sandbox.promptFile);
+  const { paths, limits } = sandbox;
+  const uid = readManifest(paths)?.uid;
+  const cgroups = uid === undefined ? [] : makeCgroups(paths.slug, limits);
+  const child = startBubblewrap(sandbox, sandbox.tools, uid, cgroups);
+  return runningSandbox(child, overIpc(child), exitOf(child), paths.slug, uid);
+}
+
+function spawnSpare(sandbox: SpareRequest): SpareSandbox {
+  const { slug } = sandbox.paths;
   const uid = readManifest(sandbox.paths)?.uid;
+  const child = startBubblewrap(sandbox, [], uid, []);
+  const channel = overIpc(child);
+  const exited = exitOf(child);
+  // From then on, until it is told something, it has no further processes.
+  const listening = new Promise<number[]>((resolve) => {
+    child.once('message', () => resolve([child.pid as number, ...listSandboxProcesses(slug)]));
+  });
+  return {
+    ready: listening.then(() => undefined),
+    adopt(paths, limits) {
+      const limited = listening.then((pids) =>
+        uid === undefined ? undefined : moveInto(makeCgroups(paths.slug, limits), pids),
+      );
+      limited.catch(() => {});
+      const send: LauncherChannel['send'] = async (message) => {
+        await limited;
+        await channel.send(message);
+      };
+      return runningSandbox(child, { ...channel, send }, exited, paths.slug, uid);
+    },
+    kill: runningSandbox(child, channel, exited, slug, uid).kill,
+  };
+}
+
+function startBubblewrap(
+  { paths: { root }, runtimeDirectory, socketDirectory, promptFile }: SpareRequest,
+  tools: readonly string[],
+  uid: number | undefined,
+  cgroups: readonly string[],
+): ChildProcess {
+  const mounts: Mounts = { bottle: root, runtime: runtimeDirectory, sockets: socketDirectory };
+  const prompt = relative(root, promptFile);
   const [program, ...args] =
     uid === undefined
-      ? withoutEnvironment(bubblewrapArguments(mounts, prompt, sandbox.tools))
-      : asUser(uid, mounts, prompt, sandbox.tools, makeCgroups(slug, sandbox.limits));
+      ? withoutEnvironment(bubblewrapArguments(mounts, prompt, tools))
+      : asUser(uid, mounts, prompt, tools, cgroups);
   const child = spawn(program, args, {
     env: systemEnvironment,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
   });
   give(seccompProgram(), child.stdio[4] as Writable);
+  return child;
+}
+
+function runningSandbox(
+  child: ChildProcess,
+  launcher: LauncherChannel,
+  exited: Promise<SandboxExit>,
+  slug: string,
+  uid: number | undefined,
+): RunningSandbox {
   return {
     stdout: child.stdout as Readable,
     stderr: child.stderr as Readable,
-    launcher: overIpc(child),
-    exited: exitOf(child),
+    launcher,
+    exited,
     terminate() {
       // The first process inside has no handler and is not hurt: it stays to reap the others and to report the exit code.
       for (const pid of listSandboxProcesses(slug)) signalProcess(pid, 'SIGTERM');
@@ -74,21 +121,27 @@ function spawnSandbox(sandbox: Sandbox): RunningSandbox {
   };
 }
 
-/** The IPC channel leads to the launcher until it becomes the agent. */
+/** The IPC channel leads to the launcher until it becomes the agent. What it says before anybody listens is kept. */
 function overIpc(child: ChildProcess): LauncherChannel {
+  const said: Parameters<Listener>[] = [];
+  let listener: Listener = (...message) => void said.push(message);
+  child.on('message', (message, handle) =>
+    listener(message as LauncherMessage, handle as Server | undefined),
+  );
   return {
     send: (message) =>
       new Promise((resolve, reject) => {
         child.send(message, (error) => (error === null ? resolve() : reject(error)));
       }),
-    onMessage(listener) {
-      child.on('message', (message, handle) =>
-        listener(message as LauncherMessage, handle as Server | undefined),
-      );
+    onMessage(next) {
+      listener = next;
+      for (const message of said.splice(0)) next(...message);
     },
     closed: new Promise((resolve) => child.once('disconnect', () => resolve())),
   };
 }
+
+type Listener = Parameters<LauncherChannel['onMessage']>[0];
 
 function exitOf(child: ChildProcess): Promise<SandboxExit> {
   const drained = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -123,7 +176,7 @@ function asUser(
   mounts: Mounts,
   prompt: string,
   tools: readonly string[],
-  cgroups: string[],
+  cgroups: readonly string[],
 ): [string, ...string[]] {
   const stages = stagingPlaces(Object.values(mounts), tools);
   const toolsStage = stages[Object.keys(mounts).length] ?? '';

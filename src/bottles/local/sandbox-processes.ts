@@ -7,7 +7,7 @@ import { findProcesses, killUntilGone, readProcess } from '../processes.ts';
  * Processes cannot leave that mount namespace, so none is missed, however it was forked.
  */
 export function listSandboxProcesses(slug: string): number[] {
-  const mark = `/bottles/${slug}/work ${inside.work} `;
+  const mark = `/${slug}/work ${inside.work} `;
   return findProcesses((pid) => readProcess(pid, 'mountinfo').includes(mark));
 }
 
@@ -20,7 +20,7 @@ function listUnfinished(slug: string, uid: number | undefined): number[] {
     const command = readProcess(pid, 'cmdline');
     if (!command.startsWith('bwrap\0')) return false;
     // Where a bottle has a user of its own, its mounts are staged and do not name it.
-    return command.includes(`/bottles/${slug}/work\0`) || isOfUser(pid, uid);
+    return command.includes(`/${slug}/work\0`) || isOfUser(pid, uid);
   });
 }
 
