@@ -42,6 +42,7 @@ export interface Config {
     readonly webhookSecret: string | undefined;
   };
   readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
+  readonly reconcileIntervalMs: number;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
   /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
@@ -122,6 +123,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
+      'reconcileIntervalMs',
       'botBottleCli',
       'logLevel',
     ],
@@ -151,6 +153,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       runDeadlineMs: known.runDeadlineMs,
       commentDebounceMs: known.commentDebounceMs,
     },
+    reconcileIntervalMs: known.reconcileIntervalMs,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
     botBottleCli: botBottleCliOf(known.botBottleCli, environment),

@@ -17,9 +17,11 @@ import { deliveryStore } from './deliveries.ts';
 import { issueStore } from './issues.ts';
 import { migrations } from './migrations/all.ts';
 import { operationStore } from './operations.ts';
+import { reconcileStore } from './reconcile.ts';
 import { repositoryStore } from './repositories.ts';
 import { runStore } from './runs.ts';
 import type { Schema } from './schema.ts';
+import { stateChangeStore } from './state-changes.ts';
 import type { Store } from './store.ts';
 
 /** A wait for a lock blocks the whole process, heartbeats too, so it is short. */
@@ -58,6 +60,8 @@ export async function openStore(path: string): Promise<Store> {
     runs: runStore(db),
     operations: operationStore(db),
     apiTokens: apiTokenStore(db),
+    stateChanges: stateChangeStore(db),
+    reconcile: reconcileStore(db),
     close: () => db.destroy(),
   };
 }

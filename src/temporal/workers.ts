@@ -11,6 +11,7 @@ import type {
   ReportActivities,
 } from '../activities/inputs.ts';
 import type { LeftoverActivities } from '../activities/leftovers.ts';
+import type { ReconcileActivities } from '../activities/reconcile.ts';
 import { hostTaskQueues, orchestratorTaskQueue } from '../domain/ids.ts';
 import { launchSlots } from './launch-slots.ts';
 
@@ -23,6 +24,7 @@ export interface WorkerPorts {
   readonly records: RecordActivities;
   readonly hostActivities: HostActivities;
   readonly leftovers: LeftoverActivities;
+  readonly reconcile: ReconcileActivities;
   readonly hostId: string;
   readonly places: { readonly limit: number; countSettled(): Promise<number> };
 }
@@ -57,7 +59,7 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       ...common,
       taskQueue: orchestratorTaskQueue,
       workflowBundle: ports.workflowBundle,
-      activities: { ...ports.forge, ...ports.reports, ...ports.records },
+      activities: { ...ports.forge, ...ports.reports, ...ports.records, ...ports.reconcile },
       // A cached workflow takes up to 1 MB.
       maxCachedWorkflows: 100,
       // After a crash a workflow task waits this long for the dead process that had it cached.

@@ -158,8 +158,13 @@ async function makeMachine() {
   };
   const terminals: TypedTerminal[] = [];
   onTestFinished(async () => {
-    await Promise.all(terminals.map((terminal) => terminal[Symbol.asyncDispose]()));
-    await endBottles(data);
+    for (const terminal of terminals) {
+      // Ctrl-C first: what `dev` has started is not the terminal's.
+      terminal.type('\x03');
+      await terminal.asks().catch(() => undefined);
+      await terminal[Symbol.asyncDispose]();
+    }
+    await endBottles(home);
     await rm(home, { recursive: true, force: true, maxRetries: 5 });
   });
   return {
