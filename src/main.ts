@@ -2,7 +2,7 @@ import { findBuilt, programVersion } from './built.ts';
 import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
-import { doctorCommand } from './cli/doctor.ts';
+import { doctorCommand, type DoctorHandler } from './cli/doctor.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import { initCommand, type InitHandler } from './cli/init.ts';
@@ -89,6 +89,11 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
   return await openManifests(environment(), options);
 }
 
+const doctor: DoctorHandler = async (...request) => {
+  const { openDoctor } = await import('./open-doctor.ts');
+  return await openDoctor(environment(), ...request);
+};
+
 const init: InitHandler = async (...request) => {
   const { openInit } = await import('./open-setup.ts');
   return await openInit(environment())(...request);
@@ -108,7 +113,7 @@ const program = buildProgram({
     initCommand(init),
     webhookCommand(webhook),
     agentsCommand(manifests),
-    doctorCommand(manifests),
+    doctorCommand(doctor),
   ],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -10,7 +10,7 @@ export interface RouteSetting {
   readonly key: KeySource | undefined;
 }
 
-type KeySource =
+export type KeySource =
   | { readonly setting: SettingName }
   /** `name`: what an error message calls it. */
   | { readonly file: string; readonly name: string };

@@ -105,7 +105,7 @@ export const settings = {
   setupToken: {
     variable: 'FORGE_SETUP_TOKEN',
     description:
-      'Access token of a person, for `init` and `webhook` alone: it may change what the other may not. Nothing keeps it.',
+      'Access token of a person, for `init`, `webhook` and `doctor` alone: it may change what the other may not. Nothing keeps it.',
     form: 'the token as the forge shows it',
     secret: true,
     schema: httpToken,

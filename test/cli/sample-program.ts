@@ -7,6 +7,7 @@ import { initCommand } from '../../src/cli/init.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { openDoctor } from '../../src/open-doctor.ts';
 import { webhookCommand } from '../../src/cli/webhook.ts';
 import { openManifests } from '../../src/open-manifests.ts';
 import { openInit, openWebhook } from '../../src/open-setup.ts';
@@ -24,7 +25,7 @@ const program = buildProgram({
   },
   further: [
     agentsCommand(manifests),
-    doctorCommand(manifests),
+    doctorCommand((...request) => openDoctor(process.env, ...request)),
     initCommand(openInit(process.env)),
     webhookCommand(openWebhook(process.env)),
   ],
