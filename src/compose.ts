@@ -15,6 +15,7 @@ import { ensureApiToken } from './api/api-token.ts';
 import { remembered, type HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
 import { buildServer } from './api/server.ts';
+import { WebhookReceipts } from './api/webhook-receipts.ts';
 import { lockDataDirectory } from './bottles/data-lock.ts';
 import { inside } from './bottles/directory.ts';
 import type { ForgeCredentials } from './bottles/host.ts';
@@ -119,7 +120,11 @@ export async function startOrchestrator(
   const connection = Connection.lazy(connectionOptions);
   started.defer(() => connection.close());
   const client = createClient(connection, namespace);
-  const settings = { ...config.lifecycle, continueAsNewAfter: 2_000 };
+  const settings = {
+    ...config.lifecycle,
+    continueAsNewAfter: 2_000,
+    shows: { labels: config.stateLabels },
+  };
 
   const inbox = createInbox({
     store,
@@ -127,6 +132,7 @@ export async function startOrchestrator(
     forge,
     org: config.forge.org,
     signals: createWorkflowSignals(client, settings),
+    lookAt,
     log: logger.child({ part: 'inbox' }),
   });
 
@@ -148,7 +154,12 @@ export async function startOrchestrator(
         hostId,
         places,
         forge: createForgeActivities({ forge, store, catalogue, hostId, org: config.forge.org }),
-        reports: createReportActivities({ forge, store, lookAt }),
+        reports: createReportActivities({
+          forge,
+          store,
+          lookAt,
+          publicUrl: config.server.publicUrl,
+        }),
         records: createRecordActivities(store),
         hostActivities: createHostActivities({
           host,
@@ -183,6 +194,7 @@ export async function startOrchestrator(
   started.defer(() => inbox.stop());
   started.defer(() => working.stop());
 
+  const receipts = new WebhookReceipts();
   const server = await buildServer({
     store,
     commands: createIssueCommands(client, settings, (issue) => store.issues.read(issue)),
@@ -196,6 +208,7 @@ export async function startOrchestrator(
         check: async () => (backends.size > 0 ? undefined : whyNoBackend(found)),
       },
     ],
+    receipts,
     token,
     names: config.server,
     version: built.version,
@@ -206,6 +219,7 @@ export async function startOrchestrator(
     secret: config.server.webhookSecret,
     names: config.server,
     deliveries: store.deliveries,
+    receipts,
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });

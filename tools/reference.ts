@@ -5,6 +5,7 @@ import { format } from 'oxfmt';
 import { findProjectRoot } from './project-root.ts';
 import { apiReference } from './reference/api.ts';
 import { commandLineReference } from './reference/command-line.ts';
+import { commentCommandsReference, stateLabelsReference } from './reference/forge.ts';
 import { agentKeysReference, bottleKeysReference } from './reference/manifests.ts';
 import { settingsReference } from './reference/settings.ts';
 
@@ -15,10 +16,19 @@ const parts: Readonly<Record<string, () => string | Promise<string>>> = {
   'bottle keys': bottleKeysReference,
   'command line': commandLineReference,
   api: apiReference,
+  'state labels': stateLabelsReference,
+  'comment commands': commentCommandsReference,
 };
 
 /** The pages with generated parts, below `docs/reference`. */
-export const referencePages = ['api.md', 'cli.md', 'configuration.md', 'manifests.md'] as const;
+export const referencePages = [
+  'api.md',
+  'cli.md',
+  'comment-commands.md',
+  'configuration.md',
+  'labels.md',
+  'manifests.md',
+] as const;
 
 /** A page as it is, and as it has to be: between the marks the code's own words, around them what people wrote. */
 export async function generatePage(

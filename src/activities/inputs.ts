@@ -1,6 +1,7 @@
 import type { IssueRef } from '../domain/issue.ts';
 import type { Phase, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
 import type { BeginCause, Life } from '../workflows/issue-state.ts';
+import type { ShownState } from '../workflows/shown-state.ts';
 
 /**
  * What activities take and give. All of it goes into Temporal's history: references, digests and small facts only.
@@ -32,6 +33,10 @@ export interface ForgeActivities {
 export interface ReportActivities {
   /** About a run that people must know of. */
   reportRun(input: ReportRunInput): Promise<void>;
+  /** Says that nothing begins until somebody approves, and how to. */
+  askForApproval(input: BottleInput & { readonly agent: string }): Promise<void>;
+  /** Shows on the forge where the issue is. */
+  showState(input: { readonly issue: IssueRef } & ShownState): Promise<void>;
   reportLaunchFailure(
     input: RunInput & { readonly pullRequest: number | undefined; readonly reason: string },
   ): Promise<void>;
@@ -119,4 +124,5 @@ export interface PhaseInput extends RunInput {
   readonly outcome: RunEnd['outcome'] | undefined;
   /** Epoch milliseconds; set while parked. */
   readonly parkedUntil?: number | undefined;
+  readonly awaitsApproval?: boolean | undefined;
 }

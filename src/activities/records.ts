@@ -13,6 +13,7 @@ export function createRecordActivities(store: Store): RecordActivities {
       pullRequestMerged,
       outcome,
       parkedUntil,
+      awaitsApproval,
     }) {
       await store.issues.update(issue, {
         phase,
@@ -23,7 +24,14 @@ export function createRecordActivities(store: Store): RecordActivities {
           ? {}
           : { prNumber: pullRequest, prMerged: pullRequestMerged }),
         ...(outcome === undefined ? {} : { outcome }),
-        ...(phase === 'failed' ? {} : { attention: null }),
+        ...(phase === 'failed'
+          ? {}
+          : {
+              attention:
+                awaitsApproval === true
+                  ? 'waits for approval: comment `/bottle approve`, or `orchestrator approve`'
+                  : null,
+            }),
       });
     },
 

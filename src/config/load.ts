@@ -41,7 +41,11 @@ export interface Config {
     /** Undefined: unsigned deliveries are accepted, because somebody asked for that. */
     readonly webhookSecret: string | undefined;
   };
-  readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
+  readonly lifecycle: Pick<
+    Settings,
+    'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs' | 'approval'
+  >;
+  readonly stateLabels: boolean;
   readonly reconcileIntervalMs: number;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
@@ -120,6 +124,8 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'publicUrl',
       'allowedHosts',
       'maxBottles',
+      'approval',
+      'stateLabels',
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
@@ -132,16 +138,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   const temporal = loadTemporalConfig(environment, sources.problems);
   const routes = readLlmRoutes(sources);
   const keys = readLlmKeys(routes, sources);
-  requireSetting('forgeApi', values.forgeApi, sources);
-  requireSetting('forgeToken', values.forgeToken, sources);
-  if (values.insecureWebhooks === false) {
-    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
-    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
-  } else if (values.webhookSecret === undefined && !isLoopback(values.host ?? 'localhost')) {
-    sources.problems.push(
-      `${settings.host.variable}: "${values.host}" is no loopback address, and only there are unsigned deliveries accepted. Accepted: 127.0.0.1, or any address with ${settings.webhookSecret.variable}.`,
-    );
-  }
+  requireForRun(values, sources);
   throwProblems(sources);
   // Without a problem every setting with a default, and every required one, has a value.
   const known = values as Settings & { forgeApi: string; forgeToken: string };
@@ -161,7 +158,9 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       watchdogTimeoutMs: known.watchdogTimeoutMs,
       runDeadlineMs: known.runDeadlineMs,
       commentDebounceMs: known.commentDebounceMs,
+      approval: known.approval,
     },
+    stateLabels: known.stateLabels,
     reconcileIntervalMs: known.reconcileIntervalMs,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
@@ -169,6 +168,20 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     logLevel: known.logLevel,
     temporal: temporal as TemporalConfig,
   };
+}
+
+/** Notes what is missing for `orchestrator run`, or does not go together. */
+export function requireForRun(values: Partial<Settings>, sources: Sources): void {
+  requireSetting('forgeApi', values.forgeApi, sources);
+  requireSetting('forgeToken', values.forgeToken, sources);
+  if (values.insecureWebhooks === false) {
+    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
+    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
+  } else if (values.webhookSecret === undefined && !isLoopback(values.host ?? 'localhost')) {
+    sources.problems.push(
+      `${settings.host.variable}: "${values.host}" is no loopback address, and only there are unsigned deliveries accepted. Accepted: 127.0.0.1, or any address with ${settings.webhookSecret.variable}.`,
+    );
+  }
 }
 
 /**
@@ -218,7 +231,7 @@ export function loadManifestConfig(
   };
 }
 
-function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
+export function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
   return {
     program: pathOrName(program, environment),
     path: environment['PATH'] ?? '',
@@ -227,7 +240,7 @@ function botBottleCliOf(program: string, environment: Environment): Config['botB
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */
-function openSources(
+export function openSources(
   environment: Environment,
   flags: Flags,
   configFile: string | undefined,
@@ -268,7 +281,7 @@ function homeOf(environment: Environment): string {
   return environment['HOME'] || homedir();
 }
 
-function wellKnownFiles(dataDirectory: string) {
+export function wellKnownFiles(dataDirectory: string) {
   return {
     dataDirectory,
     databaseFile: join(dataDirectory, 'orchestrator.db'),
@@ -276,14 +289,14 @@ function wellKnownFiles(dataDirectory: string) {
   };
 }
 
-function throwProblems(sources: Sources): void {
+export function throwProblems(sources: Sources): void {
   if (sources.problems.length > 0) {
     throw new ConfigError(sources.problems.join('\n'));
   }
 }
 
 /** All addresses of a machine are no address to connect to. */
-function localUrl(host: string, port: number): string {
+export function localUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

@@ -70,6 +70,10 @@ export function webAddress(path?: { readonly end: string; readonly problem: stri
   });
 }
 
+const trueOrFalse = z
+  .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
+  .transform((text) => text === 'true' || text === '1');
+
 const secretText = z
   .string()
   .min(1, { error: 'is empty' })
@@ -98,6 +102,14 @@ export const settings = {
     secret: true,
     schema: httpToken,
   },
+  setupToken: {
+    variable: 'FORGE_SETUP_TOKEN',
+    description:
+      'Access token of a person, for `init`, `webhook` and `doctor` alone: it may change what the other may not. Nothing keeps it.',
+    form: 'the token as the forge shows it',
+    secret: true,
+    schema: httpToken,
+  },
   forgeOrg: {
     variable: 'FORGE_ORG',
     description: 'An issue is a target when one of its assignees is a member of this org.',
@@ -118,9 +130,7 @@ export const settings = {
       'Accept unsigned deliveries, on a loopback address: whoever reaches the port can start agents. For experiments only.',
     form: 'true or false',
     default: 'false',
-    schema: z
-      .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
-      .transform((text) => text === 'true' || text === '1'),
+    schema: trueOrFalse,
   },
   host: {
     variable: 'FORGE_WEBHOOK_HOST',
@@ -166,6 +176,22 @@ export const settings = {
     form: 'a whole number from 1 to 1000',
     default: '2',
     schema: wholeNumber(1, 1000),
+  },
+  approval: {
+    variable: 'ORCHESTRATOR_APPROVAL',
+    description:
+      'Whether each life of an issue waits for `/bottle approve` by somebody who may write to the repository.',
+    form: 'required or off',
+    default: 'off',
+    schema: z.enum(['required', 'off'], { error: 'is neither required nor off' }),
+  },
+  stateLabels: {
+    variable: 'ORCHESTRATOR_STATE_LABELS',
+    description:
+      'Whether a label `bottle/running`, `bottle/frozen` and so on shows on the forge where an issue is.',
+    form: 'true or false',
+    default: 'false',
+    schema: trueOrFalse,
   },
   watchdogTimeoutMs: {
     variable: 'FORGE_WATCHDOG_TIMEOUT',

@@ -36,6 +36,7 @@ async function aForge() {
     store,
     forge: new MemoryForge(site, 'bot'),
     signals,
+    lookAt: () => 'look',
     org: 'bot-bottle',
     log,
     parser: {

@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { agentsCommand } from '../../src/cli/agents.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
+import { initCommand } from '../../src/cli/init.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { openDoctor } from '../../src/open-doctor.ts';
+import { webhookCommand } from '../../src/cli/webhook.ts';
 import { openManifests } from '../../src/open-manifests.ts';
+import { openInit, openWebhook } from '../../src/open-setup.ts';
 
 const manifests: ManifestsHandler = (options) => openManifests(process.env, options);
 
@@ -19,6 +23,11 @@ const program = buildProgram({
     }
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
-  further: [agentsCommand(manifests), doctorCommand(manifests)],
+  further: [
+    agentsCommand(manifests),
+    doctorCommand((...request) => openDoctor(process.env, ...request)),
+    initCommand(openInit(process.env)),
+    webhookCommand(openWebhook(process.env)),
+  ],
 });
 process.exitCode = await runProgram(program, process.argv);

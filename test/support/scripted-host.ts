@@ -18,6 +18,8 @@ export class ScriptedHost {
   readonly calls: string[] = [];
   readonly launches: LaunchInput[] = [];
   readonly phases: string[] = [];
+  /** What the forge was told to show: label and commit status. */
+  readonly shown: string[] = [];
   /** Places on the host. */
   places = 10;
   /** What `openLife` answers; a target unless a test says otherwise. */
@@ -89,6 +91,13 @@ export class ScriptedHost {
         throw this.reportFailure();
       }
       this.calls.push(`reportRun ${run}`);
+    },
+    showState: async ({ label, status }) => {
+      await this.forgeAnswers;
+      this.shown.push([label, status && `${status.state} #${status.pullRequest}`].join(' ').trim());
+    },
+    askForApproval: async ({ agent }) => {
+      this.calls.push(`askForApproval ${agent}`);
     },
     reportLaunchFailure: async ({ run }) => {
       this.calls.push(`reportLaunchFailure ${run}`);
