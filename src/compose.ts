@@ -8,6 +8,8 @@ import { createLeftoverActivities } from './activities/leftovers.ts';
 import { Places } from './activities/places.ts';
 import { createRecordActivities } from './activities/records.ts';
 import { createReportActivities } from './activities/reports.ts';
+import { createSendActivities } from './activities/send-notification.ts';
+import { createSpaceActivities } from './activities/space.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
 import { providers } from './agents/providers.ts';
 import { ensureApiToken } from './api/api-token.ts';
@@ -29,6 +31,8 @@ import { formatIssue, type IssueRef } from './domain/issue.ts';
 import { isLoopback } from './domain/loopback.ts';
 import { createForge, webhookParser } from './forges/registry.ts';
 import { createInbox } from './inbox/inbox.ts';
+import { createNotifications } from './notifications/notifications.ts';
+import { createNotifiers } from './notifications/registry.ts';
 import { openStore } from './store/open-store.ts';
 import { createClient } from './temporal/client.ts';
 import {
@@ -38,6 +42,7 @@ import {
   createWorkflowSignals,
 } from './temporal/issue-client.ts';
 import { ensureLeftoversSchedule } from './temporal/leftovers-schedule.ts';
+import { createSendingStarter } from './temporal/notification-client.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { createWorkers, type Workers } from './temporal/workers.ts';
 
@@ -127,6 +132,14 @@ export async function startOrchestrator(
     log: logger.child({ part: 'inbox' }),
   });
 
+  const notifiers = createNotifiers(config.notifiers);
+  const notifications = createNotifications({
+    store: store.notifications,
+    notifiers,
+    start: createSendingStarter(client),
+    log: logger.child({ part: 'notifications' }),
+  });
+
   installTemporalLogger(logger);
   let workers: Workers | undefined;
   const working = keepWorking(logger, async (signal) => {
@@ -145,7 +158,7 @@ export async function startOrchestrator(
         places,
         forge: createForgeActivities({ forge, store, catalogue, hostId, org: config.forge.org }),
         reports: createReportActivities({ forge, store, lookAt }),
-        records: createRecordActivities(store),
+        records: createRecordActivities(store, notifications),
         hostActivities: createHostActivities({
           host,
           forge,
@@ -156,8 +169,16 @@ export async function startOrchestrator(
           signalDone: createDoneSignal(client),
         }),
         leftovers: createLeftoverActivities({ host, store, lookUp: createWorkflowLookup(client) }),
+        space: createSpaceActivities({
+          dataDirectory,
+          hostId,
+          least: config.leastFree,
+          notifications,
+        }),
+        sending: createSendActivities(store.notifications, notifiers),
       });
       const running = workers.run();
+      void notifications.handOver();
       signal.addEventListener('abort', () => workers?.shutdown(), { once: true });
       if (signal.aborted) {
         workers.shutdown();

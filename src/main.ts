@@ -7,10 +7,17 @@ import { doctorCommand } from './cli/doctor.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
+import { notifyCommand, type NotifyTestHandler } from './cli/notify.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
-import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
+import {
+  environment,
+  loadConfig,
+  loadNotifierConfig,
+  type Config,
+  type LoadOptions,
+} from './config/load.ts';
 import { createLogger } from './config/logger.ts';
 import { ConfigError } from './domain/errors.ts';
 
@@ -88,9 +95,24 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
   return await openManifests(environment(), options);
 }
 
+const notifyTest: NotifyTestHandler = async (options) => {
+  const notifiers = loadNotifierConfig(environment(), options);
+  const [{ createNotifiers }, { tryNotifiers }] = await Promise.all([
+    import('./notifications/registry.ts'),
+    import('./notifications/try-notifiers.ts'),
+  ]);
+  return await tryNotifiers(createNotifiers(notifiers));
+};
+
 const program = buildProgram({
   version: programVersion(),
   run,
-  further: [devCommand(dev), demoCommand(demo), agentsCommand(manifests), doctorCommand(manifests)],
+  further: [
+    devCommand(dev),
+    demoCommand(demo),
+    agentsCommand(manifests),
+    doctorCommand(manifests),
+    notifyCommand(notifyTest),
+  ],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -16,6 +16,7 @@ import { commentStore } from './comments.ts';
 import { deliveryStore } from './deliveries.ts';
 import { issueStore } from './issues.ts';
 import { migrations } from './migrations/all.ts';
+import { notificationStore } from './notifications.ts';
 import { operationStore } from './operations.ts';
 import { repositoryStore } from './repositories.ts';
 import { runStore } from './runs.ts';
@@ -58,6 +59,7 @@ export async function openStore(path: string): Promise<Store> {
     runs: runStore(db),
     operations: operationStore(db),
     apiTokens: apiTokenStore(db),
+    notifications: notificationStore(db),
     close: () => db.destroy(),
   };
 }

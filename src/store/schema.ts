@@ -3,6 +3,7 @@ import type { ProviderName } from '../domain/agent.ts';
 import type { TokenScope } from '../domain/api-token.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind } from '../domain/issue.ts';
+import type { NotifierName } from '../domain/notification.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, Status } from '../domain/run.ts';
 import type { DeliveryState } from './store.ts';
@@ -18,6 +19,8 @@ export interface Schema {
   readonly runs: RunsTable;
   readonly operations: OperationsTable;
   readonly api_tokens: ApiTokensTable;
+  readonly notifications: NotificationsTable;
+  readonly sent_notifications: SentNotificationsTable;
 }
 
 export type Flag = 0 | 1;
@@ -156,4 +159,20 @@ interface ApiTokensTable {
   readonly created_at: number;
   readonly expires_at: number | null;
   readonly last_used_at: number | null;
+}
+
+interface NotificationsTable {
+  readonly id: string;
+  readonly subject: string;
+  /** `NotificationContent` */
+  readonly content: string;
+  readonly raised_at: number;
+  readonly over_at: number | null;
+  readonly handed_over: Flag;
+}
+
+interface SentNotificationsTable {
+  readonly id: string;
+  readonly notifier: NotifierName;
+  readonly sent_at: number;
 }

@@ -1,2 +1,3 @@
 export { issueWorkflow } from './issue-workflow.ts';
 export { leftoversWorkflow } from './leftovers-workflow.ts';
+export { notificationWorkflow } from './notification-workflow.ts';

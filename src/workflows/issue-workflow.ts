@@ -48,6 +48,7 @@ import {
   statusQuery,
   timelineQuery,
 } from './messages.ts';
+import { type NotifiedEnd, notifiedEnd } from './notified-end.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /**
@@ -298,17 +299,18 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     }
     const reason = failure.message;
     await records.recordLaunchFailure({ ...run, reason });
-    if (mustEnd(state)) {
-      apply({ type: 'launch-cancelled', run: run.run });
-    } else {
+    const wanted = !mustEnd(state);
+    if (wanted) {
       apply({ type: 'launch-failed', run: run.run, reason });
       report(() =>
         reporter.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
           { ...run, pullRequest: state.pullRequest, reason },
         ]),
       );
+    } else {
+      apply({ type: 'launch-cancelled', run: run.run });
     }
-    await recordPhase();
+    await recordPhase(wanted ? 'failed' : undefined);
   }
 
   /**
@@ -394,7 +396,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       [{ issue, slug: life.slug }],
     );
     apply({ type: 'frozen' });
-    await recordPhase();
+    await recordPhase(notifiedEnd(state));
     if (needsReport(state) && state.destroy === undefined) {
       const input = {
         issue,
@@ -444,7 +446,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     await recordPhase();
   }
 
-  async function recordPhase(): Promise<void> {
+  /** @param notify what people are told of besides on the forge, if they asked for that */
+  async function recordPhase(notify?: NotifiedEnd): Promise<void> {
     await records.recordPhase.executeWithOptions({ summary: state.phase }, [
       {
         issue,
@@ -456,6 +459,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequestMerged: state.pullRequestMerged,
         outcome: state.lastEnd?.outcome,
         parkedUntil: parkedUntil(state),
+        notify,
       },
     ]);
   }

@@ -97,6 +97,8 @@ async function startStage(settings: Partial<LifecycleSettings>) {
     records: host.records,
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
+    space: { lookAtSpace: async () => undefined },
+    sending: { sendNotification: async () => undefined },
     hostId: host.hostId,
     places: { limit: host.places, countSettled: async () => host.living() },
   });

@@ -50,6 +50,8 @@ async function startWorkers(): Promise<void> {
     records: host.records,
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
+    space: { lookAtSpace: async () => undefined },
+    sending: { sendNotification: async () => undefined },
     hostId: host.hostId,
     places: { limit: host.places, countSettled: async () => host.living() },
   });
@@ -156,6 +158,7 @@ describe('a life', () => {
     await one.pullRequest('closed', true);
     await one.handle.result();
     expect(host.phases).toEqual(['frozen', 'resuming', 'frozen', 'destroying', 'destroyed']);
+    expect(host.notified).toEqual(['pull-request 1', 'pull-request 2']);
     expect(host.calls.filter((call) => call.startsWith('report'))).toEqual([]);
   });
 
@@ -329,6 +332,7 @@ describe('the watchdog', () => {
     expect(host.calls).toContain('stopRun 1 watchdog');
     expect((await one.status()).outcome).toBe('watchdog');
     await until('the report', () => count('reportRun 1') === 1);
+    expect(host.notified).toEqual(['failed 1']);
   });
 
   test('leaves a lively run alone, at 11 events a window', async () => {
@@ -474,6 +478,7 @@ describe("a model provider's limit", () => {
     await until('frozen', async () => (await one.phase()) === 'frozen');
     expect((await one.status()).parkedUntil).toBeUndefined();
     expect(host.phases).toEqual(['parked', 'resuming', 'frozen']);
+    expect(host.notified).toEqual(['pull-request 2']);
     expect(count('reportRun 1')).toBe(1);
     const summaries = (await one.history()).flatMap((event) =>
       event.timerStartedEventAttributes
@@ -536,6 +541,7 @@ describe('a launch', () => {
     await one.reaches('failed');
     await until('the report', () => count('reportLaunchFailure 1') === 1);
     expect(host.phases).toContain('failed');
+    expect(host.notified).toEqual(['failed 1']);
     host.launchFailure = undefined;
     await one.handle.executeUpdate(retryUpdate, by);
     await one.reaches('running');

@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration';
 import { firstSchema } from './0001-first-schema.ts';
 import { models } from './0002-models.ts';
 import { api } from './0005-api.ts';
+import { notifications } from './0006-notifications.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-schema': firstSchema,
   '0002-models': models,
   '0005-api': api,
+  '0006-notifications': notifications,
 };
