@@ -6,6 +6,7 @@ import { createHostActivities } from './activities/bottle.ts';
 import { createForgeActivities } from './activities/forge.ts';
 import { createLeftoverActivities } from './activities/leftovers.ts';
 import { Places } from './activities/places.ts';
+import { createReconcileActivities } from './activities/reconcile.ts';
 import { createRecordActivities } from './activities/records.ts';
 import { createReportActivities } from './activities/reports.ts';
 import { createSendActivities } from './activities/send-notification.ts';
@@ -41,8 +42,8 @@ import {
   createWorkflowLookup,
   createWorkflowSignals,
 } from './temporal/issue-client.ts';
-import { ensureLeftoversSchedule } from './temporal/leftovers-schedule.ts';
 import { createSendingStarter } from './temporal/notification-client.ts';
+import { ensureLeftoversSchedule, ensureReconcileSchedule } from './temporal/schedules.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { createWorkers, type Workers } from './temporal/workers.ts';
 
@@ -147,6 +148,7 @@ export async function startOrchestrator(
     try {
       await ensureSearchAttributes(connection, namespace);
       await ensureLeftoversSchedule(client, hostId, leftoversEveryMs);
+      await ensureReconcileSchedule(client, forge.host, config.reconcileIntervalMs);
       // Not before: Temporal refuses a workflow with an attribute that it does not know.
       signal.throwIfAborted();
       inbox.start();
@@ -176,6 +178,13 @@ export async function startOrchestrator(
           notifications,
         }),
         sending: createSendActivities(store.notifications, notifiers),
+        reconcile: createReconcileActivities({
+          forge: createForge('gitea', config.forge),
+          store,
+          org: config.forge.org,
+          onFound: () => inbox.wake(),
+          log: logger.child({ part: 'reconcile' }),
+        }),
       });
       const running = workers.run();
       void notifications.handOver();

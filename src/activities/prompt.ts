@@ -46,11 +46,14 @@ async function quote(
 ): Promise<Comment[]> {
   const quoted: Comment[] = [];
   for (const number of new Set(taken.map((comment) => comment.on))) {
-    const wanted = new Set(
-      taken.filter((one) => one.on === number).map((one) => `${one.kind}/${one.id}`),
-    );
+    const wanted = new Set(taken.filter((one) => one.on === number).map(nameOf));
     const found = await list(number);
-    quoted.push(...found.filter((comment) => wanted.has(`${comment.kind}/${comment.id}`)));
+    quoted.push(...found.filter((comment) => wanted.has(nameOf(comment))));
   }
   return quoted.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+}
+
+/** A reply below a line of code is delivered as a comment of the conversation, and listed as an inline one. */
+function nameOf({ kind, id }: Pick<Comment, 'kind' | 'id'>): string {
+  return `${kind === 'review' ? 'review' : 'comment'}/${id}`;
 }

@@ -22,6 +22,7 @@ import { deliveryRoutes } from './routes/deliveries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { issueRoutes } from './routes/issues.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { reconcileRoutes } from './routes/reconcile.ts';
 import { runRoutes } from './routes/runs.ts';
 import { runLogRoutes } from './routes/run-log.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -30,7 +31,7 @@ import { tokenRoutes } from './routes/tokens.ts';
 export interface ServerParts {
   readonly store: Pick<
     Store,
-    'repositories' | 'issues' | 'runs' | 'operations' | 'deliveries' | 'apiTokens'
+    'repositories' | 'issues' | 'runs' | 'operations' | 'deliveries' | 'apiTokens' | 'reconcile'
   >;
   readonly commands: IssueCommands;
   readonly bottles: Pick<BottleHost, 'readOutput'>;
@@ -96,6 +97,7 @@ async function api(part: FastifyInstance, parts: ServerParts): Promise<void> {
     operationRoutes,
     commandRoutes,
     deliveryRoutes,
+    reconcileRoutes,
     tokenRoutes,
   ]) {
     await part.register(routes, parts);

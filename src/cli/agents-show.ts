@@ -5,6 +5,7 @@ import { LaunchRefusedError } from '../domain/errors.ts';
 import type { Budget } from '../domain/usage.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { helpText } from './help-text.ts';
 import { loadOptions, type ManifestsHandler } from './local-manifests.ts';
 import { formatPairs } from './table.ts';
 import { colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
@@ -21,14 +22,13 @@ export function showAgentCommand(open: ManifestsHandler): Command {
     .description('all that an agent would be started with, as its manifest and its bottle say')
     .argument('<agent>', 'its name')
     .option('--bottle <name>', 'in this bottle instead of its own')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-Examples:
-  orchestrator agents show implementer
-  orchestrator agents show implementer --bottle large
-  orchestrator agents show implementer --json | jq -r .digest`,
+      helpText([
+        'orchestrator agents show implementer',
+        'orchestrator agents show implementer --bottle large',
+        'orchestrator agents show implementer --json | jq -r .digest',
+      ]),
     )
     .action(async (name: string, _, command: Command) => {
       const options: ShowOptions = command.optsWithGlobals();

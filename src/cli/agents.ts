@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { showAgentCommand } from './agents-show.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { helpText } from './help-text.ts';
 import { loadOptions, type ManifestsHandler } from './local-manifests.ts';
 import { count, problemsOf } from './manifest-problems.ts';
 import { formatTable } from './table.ts';
@@ -12,10 +13,11 @@ export function agentsCommand(open: ManifestsHandler): Command {
     .description("list, show and check this machine's agents, as their manifests say")
     .addHelpText(
       'after',
-      `
-Reads agents/ and bottles/ in the data directory; no orchestrator has to run. The routes to models are those that this
-command's environment and settings file say: give it the orchestrator's. A repository's own agents (.bot-bottle/agents/
-on its default branch) are read when an issue asks for them, and are not among these.`,
+      helpText(
+        ['orchestrator agents list', 'orchestrator agents validate'],
+        "Reads agents/ and bottles/ in the data directory; no orchestrator has to run. The routes to models are those that this command's environment and settings file say: give it the orchestrator's.",
+        "A repository's own agents (.bot-bottle/agents/ on its default branch) are read when an issue asks for them, and are not among these.",
+      ),
     )
     .addCommand(listCommand(open))
     .addCommand(showAgentCommand(open))
@@ -25,13 +27,12 @@ on its default branch) are read when an issue asks for them, and are not among t
 function listCommand(open: ManifestsHandler): Command {
   return new Command('list')
     .description('list the agents: provider, model, bottle')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-Examples:
-  orchestrator agents list
-  orchestrator agents list --json | jq -r '.agents[] | select(.provider == "claude") | .name'`,
+      helpText([
+        'orchestrator agents list',
+        "orchestrator agents list --json | jq -r '.agents[].name'",
+      ]),
     )
     .action(async (_, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
@@ -72,15 +73,15 @@ Examples:
 function validateCommand(open: ManifestsHandler): Command {
   return new Command('validate')
     .description('check all manifests, and that each agent can be started in its bottle')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-Tells every problem with its file, line and key, and ends with 1 if there is any.
-
-Examples:
-  orchestrator agents validate
-  orchestrator agents validate --json | jq -r '.problems[].message'`,
+      helpText(
+        [
+          'orchestrator agents validate',
+          "orchestrator agents validate --json | jq -r '.problems[].message'",
+        ],
+        `Tells every problem with its file, line and key, and ends with ${exitCodes.checkFailed} if there is any.`,
+      ),
     )
     .action(async (_, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
@@ -93,7 +94,7 @@ Examples:
       }
       if (problems.length > 0) {
         throw new CliError(
-          exitCodes.error,
+          exitCodes.checkFailed,
           `${count(problems.length, 'problem')} in ${manifests.directory}.`,
         );
       }

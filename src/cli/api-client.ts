@@ -147,7 +147,7 @@ export class ApiClient {
       case 401:
         return new CliError(
           exitCodes.error,
-          `The orchestrator at ${this.#access.url} refuses the token from ${this.#access.tokenSource}. Take the one in the file api-token in its data directory: --token-file, ORCHESTRATOR_TOKEN_FILE or ORCHESTRATOR_TOKEN.`,
+          `The orchestrator at ${this.#access.url} refuses the token from ${this.#access.tokenSource}. Take the one in the file api-token in its data directory, or one that \`orchestrator token create\` makes there, with --token-file, ORCHESTRATOR_TOKEN_FILE or ORCHESTRATOR_TOKEN.`,
         );
       case 404:
         return new CliError(exitCodes.notFound, detail);

@@ -21,16 +21,21 @@ export function connect(options: GlobalOptions): ApiClient {
   const config = loadClientConfig(environment(), {
     ...(options.config !== undefined && { configFile: options.config }),
     ...(options.url !== undefined && { url: options.url }),
+    ...(options.token !== undefined && { token: options.token }),
     ...(options.tokenFile !== undefined && { tokenFile: options.tokenFile }),
   });
   return new ApiClient({
     url: config.url,
     token: config.token ?? readTokenOfThisMachine(config.apiTokenFile),
-    tokenSource:
-      config.token === undefined
-        ? config.apiTokenFile
-        : (options.tokenFile ?? 'ORCHESTRATOR_TOKEN'),
+    tokenSource: config.token === undefined ? config.apiTokenFile : tokenSource(options),
   });
+}
+
+function tokenSource({ token, tokenFile }: GlobalOptions): string {
+  const variable = environment()['ORCHESTRATOR_TOKEN_FILE']
+    ? 'ORCHESTRATOR_TOKEN_FILE'
+    : 'ORCHESTRATOR_TOKEN';
+  return token === undefined ? (tokenFile ?? variable) : '--token';
 }
 
 /** Who asks, for an issue's timeline. */

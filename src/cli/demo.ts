@@ -6,6 +6,7 @@ import {
   demoBackends,
 } from '../demo/cast-names.ts';
 import { whatTheDemoAgentCanDo } from '../demo/demo-language.ts';
+import { helpText } from './help-text.ts';
 
 export interface DemoRequest {
   readonly once?: true;
@@ -36,20 +37,19 @@ export function demoCommand(demo: DemoHandler): Command {
     )
     .addHelpText(
       'after',
-      `
-Starts Temporal, a throw-away Gitea and an orchestrator, plays the story, and stays up until Ctrl-C. Nothing is left.
-
-The agent demo: ${whatTheDemoAgentCanDo.replaceAll('`', '')}
-
-claude, codex and pi are the real programs, from npm. Without a key their model is a scripted stand-in that understands the same
-sentences; with ANTHROPIC_API_KEY (claude, pi) or OPENAI_API_KEY (codex) in the environment it is the real one, which costs money.
-
-Examples:
-  orchestrator demo
-  orchestrator demo --once
-  orchestrator demo --agent claude --once
-  orchestrator demo --backend docker --once
-  orchestrator demo --task 'Create notes.txt with "Milk"' --comment 'Append "Bread" to notes.txt'`,
+      helpText(
+        [
+          'orchestrator demo',
+          'orchestrator demo --once',
+          'orchestrator demo --agent claude --once',
+          'orchestrator demo --backend docker --once',
+          `orchestrator demo --task 'Create notes.txt with "Milk"' \\
+  --comment 'Append "Bread" to notes.txt'`,
+        ],
+        'Starts Temporal, a throw-away Gitea and an orchestrator, plays the story, and stays up until Ctrl-C. Nothing is left.',
+        `The agent demo: ${whatTheDemoAgentCanDo.replaceAll('`', '')}`,
+        'claude, codex and pi are the real programs, from npm. Without a key their model is a scripted stand-in that understands the same sentences; with ANTHROPIC_API_KEY (claude, pi) or OPENAI_API_KEY (codex) in the environment it is the real one, which costs money.',
+      ),
     )
     .action(async (request: DemoRequest) => {
       process.exit(await demo(request));

@@ -2,7 +2,8 @@ import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { readIssueName } from './issue-name.ts';
+import { helpText } from './help-text.ts';
+import { issueArgument, type IssueWord } from './issue-name.ts';
 import { sendCommand } from './send-command.ts';
 
 interface DestroyOptions extends GlobalOptions {
@@ -12,23 +13,17 @@ interface DestroyOptions extends GlobalOptions {
 export function destroyCommand(): Command {
   return new Command('destroy')
     .description("remove the issue's bottle; its branch and pull request stay")
-    .argument('<issue>', "owner/repo#number, or the issue's address")
+    .addArgument(issueArgument())
     .option('-y, --yes', 'do not ask')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-Examples:
-  orchestrator destroy acme/rocket#3
-  orchestrator destroy --yes acme/rocket#3`,
+      helpText(['orchestrator destroy acme/rocket#3', 'orchestrator destroy --yes acme/rocket#3']),
     )
-    .action(async (text: string, _, command: Command) => {
+    .action(async (issue: IssueWord, _, command: Command) => {
       const options: DestroyOptions = command.optsWithGlobals();
-      const name = readIssueName(text);
-      if (!options.yes) {
-        await confirm(`${name.owner}/${name.repository}#${name.number}`);
-      }
-      await sendCommand(name, 'destroy', () => 'is being destroyed.', options);
+      await sendCommand(issue, 'destroy', () => 'is being destroyed.', options, {
+        ...(!options.yes && { confirm }),
+      });
     });
 }
 

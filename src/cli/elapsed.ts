@@ -1,5 +1,3 @@
-const dayMs = 86_400_000;
-
 /** How long, in its two largest units: `45s`, `3m`, `2h 5m`, `4d 1h`. Minutes are enough from one minute on. */
 export function formatElapsed(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
@@ -26,20 +24,4 @@ export function formatLength(ms: number): string {
 
 function withRest(text: string, rest: number, unit: string): string {
   return rest === 0 ? text : `${text} ${rest}${unit}`;
-}
-
-/** Since an ISO 8601 time. */
-export function elapsedSince(time: string, now: number): string {
-  return formatElapsed(now - Date.parse(time));
-}
-
-/** A time to come: `14:05`, when it is more than a day away `01-31 14:05`, in the machine's time zone. */
-export function formatTimeAhead(time: string, now: number): string {
-  const local = formatLocalTime(time);
-  return Date.parse(time) - now < dayMs ? local.slice(11, 16) : local.slice(5, 16);
-}
-
-/** `2026-01-31 14:05:09` in the machine's time zone. */
-export function formatLocalTime(time: string): string {
-  return new Date(time).toLocaleString('sv-SE');
 }

@@ -2,19 +2,19 @@ import { Command } from 'commander';
 import { durationForm, formatDuration } from '../domain/duration.ts';
 import { readDuration } from './duration-argument.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { readIssueName } from './issue-name.ts';
+import { helpText } from './help-text.ts';
+import { issueArgument, type IssueWord } from './issue-name.ts';
 import { sendCommand } from './send-command.ts';
 
 export function extendCommand(): Command {
   return new Command('extend')
     .description("move the running run's deadline")
-    .argument('<issue>', "owner/repo#number, or the issue's address")
+    .addArgument(issueArgument())
     .argument('<duration>', durationForm, readDuration)
-    .option('--json', 'for programs')
-    .addHelpText('after', '\nExample:\n  orchestrator extend acme/rocket#3 2h')
-    .action(async (text: string, ms: number, _, command: Command) => {
+    .addHelpText('after', helpText(['orchestrator extend acme/rocket#3 2h']))
+    .action(async (issue: IssueWord, ms: number, _, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const effect = () => `may run ${formatDuration(ms)} longer.`;
-      await sendCommand(readIssueName(text), 'extend', effect, options, { seconds: ms / 1000 });
+      await sendCommand(issue, 'extend', effect, options, { seconds: ms / 1000 });
     });
 }

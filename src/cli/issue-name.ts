@@ -1,11 +1,30 @@
+import { Argument } from 'commander';
 import { parseIssueName } from '../domain/ids.ts';
+import type { ApiClient } from './api-client.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 
-/** An issue as a person names it on the command line. */
+/** An issue as the API knows it. */
 export interface IssueName {
   readonly owner: string;
   readonly repository: string;
   readonly number: number;
+}
+
+/** An issue as a person names it on the command line; a number alone is enough where only one issue has it. */
+export type IssueWord = IssueName | number;
+
+/** The argument `<issue>`; the action gets an `IssueWord`. */
+export function issueArgument(): Argument {
+  return new Argument(
+    '<issue>',
+    'owner/repo#number, its address, or the number alone if no other repository has it',
+  ).argParser(readIssueWord);
+}
+
+/** @throws CliError (usage) */
+export function readIssueWord(text: string): IssueWord {
+  const number = /^#?([1-9]\d{0,8})$/.exec(text)?.[1];
+  return number === undefined ? readIssueName(text) : Number(number);
 }
 
 /**
@@ -21,6 +40,30 @@ export function readIssueName(text: string): IssueName {
     );
   }
   return { owner: name.owner, repository: name.name, number: name.number };
+}
+
+/** @throws CliError when a number alone is that of no known issue (not found), or of several (usage) */
+export async function findIssue(word: IssueWord, client: ApiClient): Promise<IssueName> {
+  if (typeof word !== 'number') {
+    return word;
+  }
+  const { issues } = await client.issues();
+  const [found, ...others] = issues.filter(({ number }) => number === word);
+  if (found === undefined) {
+    throw new CliError(
+      exitCodes.notFound,
+      `The orchestrator knows no issue with the number ${word}. \`orchestrator status --all\` lists those that it knows.`,
+    );
+  }
+  if (others.length > 0) {
+    const names = [found, ...others].map(({ name }) => name).join(', ');
+    throw new CliError(exitCodes.usage, `${word} is the number of several issues: ${names}.`);
+  }
+  return found;
+}
+
+export function formatIssueName({ owner, repository, number }: IssueName): string {
+  return `${owner}/${repository}#${number}`;
 }
 
 /** `https://forge/any/where/owner/repo/issues/3#comment` → `owner/repo#3` */

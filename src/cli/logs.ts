@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { connect } from './connect.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { readIssueName } from './issue-name.ts';
+import { helpText } from './help-text.ts';
+import { findIssue, issueArgument, type IssueWord } from './issue-name.ts';
 import { TerminalFilter } from './terminal-filter.ts';
 
 interface LogsOptions extends GlobalOptions {
@@ -12,21 +13,25 @@ interface LogsOptions extends GlobalOptions {
 export function logsCommand(): Command {
   return new Command('logs')
     .description("print a run's output as the agent wrote it")
-    .argument('<issue>', "owner/repo#number, or the issue's address")
+    .addArgument(issueArgument())
     .option('-f, --follow', 'go on until the run has ended')
     .option('--run <number>', 'a run of the newest life (default: its latest)', readRunNumber)
-    .option('--json', 'one JSON object a line')
     .addHelpText(
       'after',
-      `
-Examples:
-  orchestrator logs -f acme/rocket#3
-  orchestrator logs acme/rocket#3 --run 1 > first-run.log`,
+      helpText(
+        [
+          'orchestrator logs -f acme/rocket#3',
+          'orchestrator logs acme/rocket#3 --run 1 > first-run.log',
+          'orchestrator logs -f 3 -o json | jq -r .line',
+        ],
+        'On a terminal without what would move its cursor or change its title; elsewhere byte for byte. As JSON it is one object a line.',
+      ),
     )
-    .action(async (text: string, _, command: Command) => {
+    .action(async (issue: IssueWord, _, command: Command) => {
       const options: LogsOptions = command.optsWithGlobals();
-      const name = readIssueName(text);
-      const output = connect(options).log(name, options.run, options.follow ?? false);
+      const client = connect(options);
+      const name = await findIssue(issue, client);
+      const output = client.log(name, options.run, options.follow ?? false);
       if (options.json) {
         await writeAsJsonLines(output);
       } else if (process.stdout.isTTY) {

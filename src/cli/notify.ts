@@ -3,6 +3,7 @@ import type { LoadOptions } from '../config/load.ts';
 import { settings } from '../config/schema.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { helpText } from './help-text.ts';
 import { colours, print, printJson } from './terminal.ts';
 
 /** What became of a test notification on one way. */
@@ -22,20 +23,22 @@ export type NotifyTestHandler = (
 export function notifyCommand(test: NotifyTestHandler): Command {
   return new Command('notify')
     .description('notifications: what people are told besides on the forge')
+    .addHelpText('after', helpText(['orchestrator notify test']))
     .addCommand(testCommand(test));
 }
 
 function testCommand(test: NotifyTestHandler): Command {
   return new Command('test')
     .description('send a test notification on each way that is set, and say what happened')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-No orchestrator has to run: give it the environment and the settings file of yours. Ends with 4 if one is not taken.
-
-Example:
-  ${settings.notifyNtfyUrl.variable}=https://ntfy.example.com/bottles orchestrator notify test`,
+      helpText(
+        [
+          'orchestrator notify test',
+          "orchestrator notify test -o json | jq '.notifiers[] | select(.sent | not)'",
+        ],
+        'No orchestrator has to run: give it the environment and the settings file of yours. Ends with 4 if a notification is not taken.',
+      ),
     )
     .action(async (_, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();

@@ -1,7 +1,7 @@
 import { CommanderError, type Command } from 'commander';
 import { ConfigError } from '../domain/errors.ts';
 import { CliError, exitCodes } from './cli-error.ts';
-import { errorColours } from './terminal.ts';
+import { errorColours, wrapWords } from './terminal.ts';
 
 /** Runs the program and resolves with its exit code. What went wrong is told on stderr. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
@@ -33,5 +33,6 @@ function overrideExit(command: Command): void {
 }
 
 function tell(message: string): void {
-  process.stderr.write(`${errorColours.red('error:')} ${message}\n`);
+  const width = process.stderr.isTTY ? process.stderr.columns || undefined : undefined;
+  process.stderr.write(`${wrapWords(`${errorColours.red('error:')} ${message}`, width)}\n`);
 }

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import type { LoadOptions } from '../config/load.ts';
 import { settings, type Setting } from '../config/schema.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { formatPairs } from './table.ts';
-import { terminalWidth } from './terminal.ts';
+import { explainListenError } from './listen-error.ts';
+import { aboutText, examplesText, listText } from './help-text.ts';
 
 /** Runs the orchestrator until it is told to stop. */
 export type RunHandler = (options: LoadOptions) => Promise<void>;
@@ -22,6 +22,8 @@ export function runCommand(run: RunHandler): Command {
       await run({
         ...(options.config !== undefined && { configFile: options.config }),
         ...(options.insecureWebhooks && { insecureWebhooks: true }),
+      }).catch((error: unknown) => {
+        throw explainListenError(error);
       });
     });
 }
@@ -34,16 +36,15 @@ function runHelp(): string {
       return [variable, `${description} Accepted: ${setting.form}.${orFile}${byDefault}`];
     },
   );
-  const nameWidth = Math.max(...pairs.map(([name]) => name.length));
-  return `
-Settings, from the environment or from orchestrator.toml, where their names are in lower case and without orchestrator_:
-
-${formatPairs(pairs, nameWidth, terminalWidth() ?? 120)}
-
-Temporal is found by TEMPORAL_ADDRESS (default: localhost:7233), TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the rest of
-Temporal's own environment configuration.
-
-Example:
-  FORGE_GITEA_API=https://gitea.example.com/api/v1 FORGE_TOKEN_FILE=~/forge-token \\
-    FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret orchestrator run`;
+  return [
+    aboutText(
+      'Settings come from the environment or from orchestrator.toml, where their names are in lower case and without orchestrator_. Temporal is found by TEMPORAL_ADDRESS (default: localhost:7233), TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the rest of its own environment configuration.',
+    ),
+    examplesText([
+      `FORGE_GITEA_API=https://gitea.example.com/api/v1 \\
+  FORGE_TOKEN_FILE=~/forge-token FORGE_WEBHOOK_SECRET_FILE=~/webhook-secret \\
+  orchestrator run`,
+    ]),
+    listText('Settings', pairs),
+  ].join('\n');
 }

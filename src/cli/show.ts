@@ -3,70 +3,151 @@ import type { IssueDetailView } from '../api/views/issue.ts';
 import type { OperationView } from '../api/views/operation.ts';
 import type { RunView } from '../api/views/run.ts';
 import type { UsageView } from '../api/views/usage.ts';
+import { withoutCheckin } from './changed-issues.ts';
+import { formatSince, formatTime, isoTime, readClock, type Clock } from './clock.ts';
 import { connect } from './connect.ts';
-import { elapsedSince, formatElapsed, formatLength, formatLocalTime } from './elapsed.ts';
+import { formatLength } from './elapsed.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { readIssueName } from './issue-name.ts';
+import { helpText } from './help-text.ts';
+import { findIssue, issueArgument, type IssueWord } from './issue-name.ts';
 import { formatPairs, formatTable, type Column } from './table.ts';
 import { colourPhase, colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
 import { formatBudget, formatCost, formatTokens, freshTokens } from './usage.ts';
+import { watch, type Watched } from './watch.ts';
 
 const operationsShown = 10;
+
+interface ShowOptions extends GlobalOptions {
+  readonly watch?: true;
+}
+
+/** All that is told of an issue. */
+export interface Shown {
+  readonly issue: IssueDetailView;
+  readonly operations: readonly OperationView[];
+}
 
 export function showCommand(): Command {
   return new Command('show')
     .description('tell all about one issue: runs, what they used, timeline, op log, links')
-    .argument('<issue>', "owner/repo#number, or the issue's address")
-    .option('--json', 'for programs')
+    .addArgument(issueArgument())
+    .option('-w, --watch', 'keep it up to date until Ctrl-C')
     .addHelpText(
       'after',
-      `
-Examples:
-  orchestrator show acme/rocket#3
-  orchestrator show https://gitea.example.com/acme/rocket/issues/3 --json`,
+      helpText(
+        [
+          'orchestrator show acme/rocket#3',
+          'orchestrator show https://gitea.example.com/acme/rocket/issues/3 --json',
+          'orchestrator show 3 --time iso',
+          'orchestrator show 3 --watch',
+        ],
+        '--watch draws it again in place on a terminal. Elsewhere it prints timeline and op log as they grow, a line each that begins with the time; with --json all of it as an object a line, whenever it has changed (a check-in is no change).',
+      ),
     )
-    .action(async (text: string, _, command: Command) => {
-      const options: GlobalOptions = command.optsWithGlobals();
-      const name = readIssueName(text);
+    .action(async (word: IssueWord, _, command: Command) => {
+      const options: ShowOptions = command.optsWithGlobals();
       const client = connect(options);
-      const [issue, { operations }] = await Promise.all([
-        client.issue(name),
-        client.operations(name),
-      ]);
+      const name = await findIssue(word, client);
+      const read = async (): Promise<Shown> => {
+        const [issue, { operations }] = await Promise.all([
+          client.issue(name),
+          client.operations(name),
+        ]);
+        return { issue, operations };
+      };
+      if (options.watch) {
+        return watch(watchedIssue(read), options);
+      }
+      const shown = await read();
       if (options.json) {
-        printJson({ ...issue, operations });
+        printJson(forPrograms(shown));
       } else {
-        print(formatIssueDetail(issue, operations, terminalWidth(), Date.now()));
+        print(formatShown(shown, terminalWidth(), readClock(options)));
       }
     });
 }
 
-/** @param width columns of the terminal; undefined: nothing is cut */
-export function formatIssueDetail(
-  issue: IssueDetailView,
-  operations: readonly OperationView[],
+function forPrograms({ issue, operations }: Shown): object {
+  return { ...issue, operations };
+}
+
+function watchedIssue(read: () => Promise<Shown>): Watched<Shown> {
+  return {
+    read,
+    text: formatShown,
+    changes: newLines,
+    objects: (shown, before) =>
+      before !== undefined &&
+      withoutCheckin(shown.issue) === withoutCheckin(before.issue) &&
+      shown.operations.length === before.operations.length
+        ? []
+        : [forPrograms(shown)],
+  };
+}
+
+/** What has been added to timeline and op log, in order; where there is no timeline, the phase. */
+export function newLines({ issue, operations }: Shown, before: Shown | undefined): string[] {
+  const told = before === undefined ? [] : timelineOf(before.issue);
+  const entries = timelineOf(issue).filter(
+    ({ at, text }) => !told.some((one) => one.at === at && one.text === text),
+  );
+  const phase =
+    issue.workflow.state === 'open' || issue.phase === before?.issue.phase
+      ? []
+      : [{ at: issue.since, text: issue.phase }];
+  const calls = operations
+    .slice(before?.operations.length ?? 0)
+    .map(({ at, run, operation, target, outcome, reason }) => ({
+      at,
+      text: `run ${run}: ${[operation, target, outcome, reason ?? ''].filter(Boolean).join(' ')}`,
+    }));
+  return [...entries, ...phase, ...calls]
+    .toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at))
+    .map(({ at, text }) => `${isoTime(Date.parse(at))}  ${oneLine(text)}`);
+}
+
+function formatTimeline(
+  entries: readonly TimelineEntry[],
   width: number | undefined,
-  now: number,
+  clock: Clock,
+): string {
+  const pairs = entries.map(({ at, text }) => [formatTime(at, clock), oneLine(text)] as const);
+  return formatPairs(pairs, Math.max(...pairs.map(([time]) => time.length)), width);
+}
+
+interface TimelineEntry {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly text: string;
+}
+
+function timelineOf({ workflow }: IssueDetailView): readonly TimelineEntry[] {
+  return workflow.state === 'open' ? workflow.timeline : [];
+}
+
+/** @param width columns of the terminal; undefined: nothing is cut */
+export function formatShown(
+  { issue, operations }: Shown,
+  width: number | undefined,
+  clock: Clock,
 ): string {
   const sections = [
     `${colours.bold(issue.name)}  ${oneLine(issue.title)}\n${issue.url}`,
-    formatFacts(issue, width, now),
-    section('Runs', issue.runs, (runs) => formatTable(runColumns(runs), runs, width)),
+    formatFacts(issue, width, clock),
+    section('Runs', issue.runs, (runs) => formatTable(runColumns(runs, clock), runs, width)),
     section('Models', issue.runs.filter(hasModel), (runs) =>
       formatTable(modelColumns(runs), runs, width),
     ),
     section('Other hosts', hostLines(issue.runs), (lines) =>
       formatTable(hostColumns(issue.runs), lines, width),
     ),
-    section('Timeline', issue.workflow.state === 'open' ? issue.workflow.timeline : [], (entries) =>
-      entries.map(({ at, text }) => `${formatLocalTime(at)}  ${oneLine(text)}`).join('\n'),
-    ),
+    section('Timeline', timelineOf(issue), (entries) => formatTimeline(entries, width, clock)),
     section(
       operations.length > operationsShown
         ? `Operations (the last ${operationsShown} of ${operations.length})`
         : 'Operations',
       operations.slice(-operationsShown),
-      (tail) => formatTable(operationColumns, tail, width),
+      (tail) => formatTable(operationColumns(clock), tail, width),
     ),
   ];
   return sections.filter((text) => text !== '').join('\n\n');
@@ -80,14 +161,14 @@ function section<T>(
   return items.length === 0 ? '' : `${colours.bold(title)}\n${body(items)}`;
 }
 
-function formatFacts(issue: IssueDetailView, width: number | undefined, now: number): string {
+function formatFacts(issue: IssueDetailView, width: number | undefined, clock: Clock): string {
   const { pullRequest, workflow } = issue;
   const facts: [name: string, value: string | false][] = [
     [
       'phase',
-      `${colourPhase(issue.phase)} for ${elapsedSince(issue.since, now)}, since ${formatLocalTime(issue.since)}`,
+      `${colourPhase(issue.phase)} ${clock.style === 'iso' ? 'since' : 'for'} ${formatSince(issue.since, clock)}`,
     ],
-    ['goes on', issue.parkedUntil !== null && formatTimeToCome(issue.parkedUntil, now)],
+    ['goes on', issue.parkedUntil !== null && formatTime(issue.parkedUntil, clock)],
     ['attention', issue.attention !== null && colours.red(oneLine(issue.attention))],
     ['agent', `${issue.agent} in ${issue.bottles.join(', ')} (${issue.backend})`],
     [
@@ -95,11 +176,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
       pullRequest !== null &&
         `#${pullRequest.number}${pullRequest.merged ? ' (merged)' : ''}  ${pullRequest.url}`,
     ],
-    [
-      'check-in',
-      issue.lastCheckinAt !== null &&
-        `${elapsedSince(issue.lastCheckinAt, now)} ago, at ${formatLocalTime(issue.lastCheckinAt)}`,
-    ],
+    ['check-in', issue.lastCheckinAt !== null && formatTime(issue.lastCheckinAt, clock)],
     ['used', issue.usage !== null && formatUsed(issue.usage, issue.runs.at(-1))],
     ['branch', issue.branch],
     ['slug', issue.slug],
@@ -108,7 +185,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, now: num
   switch (workflow.state) {
     case 'open':
       facts.push(
-        ['deadline', workflow.deadlineAt !== null && formatTimeToCome(workflow.deadlineAt, now)],
+        ['deadline', workflow.deadlineAt !== null && formatTime(workflow.deadlineAt, clock)],
         ['unread', workflow.unreadComments > 0 && countComments(workflow.unreadComments)],
         ['held', workflow.held && 'until the label and the assignee are back'],
       );
@@ -135,12 +212,6 @@ function formatUsed(usage: UsageView, newest: RunView | undefined): string {
   ].join('; ');
 }
 
-function formatTimeToCome(at: string, now: number): string {
-  const left = Date.parse(at) - now;
-  const distance = left < 0 ? `${formatElapsed(-left)} ago` : `in ${formatElapsed(left)}`;
-  return `${distance}, at ${formatLocalTime(at)}`;
-}
-
 function countComments(count: number): string {
   return count === 1 ? '1 comment' : `${count} comments`;
 }
@@ -154,7 +225,7 @@ function numberColumns(runs: readonly RunView[]): Column<RunView>[] {
   ];
 }
 
-function runColumns(runs: readonly RunView[]): Column<RunView>[] {
+function runColumns(runs: readonly RunView[], clock: Clock): Column<RunView>[] {
   return [
     ...numberColumns(runs),
     {
@@ -169,7 +240,7 @@ function runColumns(runs: readonly RunView[]): Column<RunView>[] {
     },
     {
       header: 'STARTED',
-      text: (run) => (run.startedAt === null ? '-' : formatLocalTime(run.startedAt)),
+      text: (run) => (run.startedAt === null ? '-' : formatTime(run.startedAt, clock)),
     },
     { header: 'FOR', text: (run) => oneLine(run.cause), shrink: { least: 7, keep: 'start' } },
     { header: 'REPORT', text: reportText, shrink: { least: 12, keep: 'start' } },
@@ -266,24 +337,26 @@ function outcomeColour({ outcome, exitCode, failed }: RunView): (text: string) =
   }
 }
 
-const operationColumns: Column<OperationView>[] = [
-  { header: 'RUN', text: ({ run }) => String(run) },
-  { header: 'SEQ', text: ({ sequence }) => String(sequence) },
-  { header: 'TIME', text: ({ at }) => formatLocalTime(at).slice(-8) },
-  { header: 'OPERATION', text: ({ operation }) => operation },
-  {
-    header: 'TARGET',
-    text: ({ target }) => oneLine(target) || '-',
-    shrink: { least: 8, keep: 'end' },
-  },
-  {
-    header: 'OUTCOME',
-    text: ({ outcome }) => outcome,
-    colour: ({ outcome }, text) => (outcome === 'ok' ? text : colours.red(text)),
-  },
-  {
-    header: 'DETAIL',
-    text: (operation) => oneLine(operation.reason ?? operation.arguments) || '-',
-    shrink: { least: 8, keep: 'start' },
-  },
-];
+function operationColumns(clock: Clock): Column<OperationView>[] {
+  return [
+    { header: 'RUN', text: ({ run }) => String(run) },
+    { header: 'SEQ', text: ({ sequence }) => String(sequence) },
+    { header: 'TIME', text: ({ at }) => formatTime(at, clock) },
+    { header: 'OPERATION', text: ({ operation }) => operation },
+    {
+      header: 'TARGET',
+      text: ({ target }) => oneLine(target) || '-',
+      shrink: { least: 8, keep: 'end' },
+    },
+    {
+      header: 'OUTCOME',
+      text: ({ outcome }) => outcome,
+      colour: ({ outcome }, text) => (outcome === 'ok' ? text : colours.red(text)),
+    },
+    {
+      header: 'DETAIL',
+      text: (operation) => oneLine(operation.reason ?? operation.arguments) || '-',
+      shrink: { least: 8, keep: 'start' },
+    },
+  ];
+}

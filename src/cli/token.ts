@@ -2,10 +2,11 @@ import { Command, Option } from 'commander';
 import type { TokenView } from '../api/views/token.ts';
 import { tokenScopes, type TokenScope } from '../domain/api-token.ts';
 import { durationForm } from '../domain/duration.ts';
+import { formatTime, isoTime, readClock, type Clock } from './clock.ts';
 import { connect } from './connect.ts';
 import { readDuration } from './duration-argument.ts';
-import { elapsedSince, formatLocalTime } from './elapsed.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { helpText } from './help-text.ts';
 import { formatTable, type Column } from './table.ts';
 import { colours, print, printJson, terminalWidth } from './terminal.ts';
 
@@ -14,9 +15,10 @@ export function tokenCommand(): Command {
     .description("make, list and revoke tokens of the orchestrator's API")
     .addHelpText(
       'after',
-      `
-A token is for a program or a person that uses the API, here or from elsewhere. Tokens are managed with the one in the
-file api-token in the data directory, which is not listed: to replace it, remove the file and start the orchestrator again.`,
+      helpText(
+        ['orchestrator token create dashboard --scope read', 'orchestrator token list'],
+        'A token is for a program or a person that uses the API, here or from elsewhere. Tokens are managed with the one in the file api-token in the data directory, which is not listed: to replace it, remove the file and start the orchestrator again.',
+      ),
     )
     .addCommand(createCommand())
     .addCommand(listCommand())
@@ -43,16 +45,16 @@ function createCommand(): Command {
       `after how long it counts no more: ${durationForm}`,
       readDuration,
     )
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-Only the token is written to stdout. The orchestrator keeps its digest and cannot show it again.
-
-Examples:
-  orchestrator token create dashboard --scope read
-  (umask 077; orchestrator token create ci --expires 90d > ci-token)
-  orchestrator --url https://orchestrator.example.com --token-file ci-token status`,
+      helpText(
+        [
+          'orchestrator token create dashboard --scope read',
+          '(umask 077; orchestrator token create ci --expires 90d > ci-token)',
+          'orchestrator status --url https://bottles.example.com --token-file ci-token',
+        ],
+        'Only the token is written to stdout. The orchestrator keeps its digest and cannot show it again.',
+      ),
     )
     .action(async (name: string, _, command: Command) => {
       const options: CreateOptions = command.optsWithGlobals();
@@ -69,7 +71,7 @@ Examples:
       const end =
         created.expiresAt === null
           ? 'until it is revoked'
-          : `until ${formatLocalTime(created.expiresAt)}`;
+          : `until ${isoTime(Date.parse(created.expiresAt))}`;
       process.stderr.write(
         `Token ${created.name} (${created.scope}) counts ${end}. It is not shown again.\n`,
       );
@@ -79,19 +81,18 @@ Examples:
 function listCommand(): Command {
   return new Command('list')
     .description('list the tokens: what they may, when they were made and last used')
-    .option('--json', 'for programs')
     .addHelpText(
       'after',
-      `
-Examples:
-  orchestrator token list
-  orchestrator token list --json | jq -r '.tokens[] | select(.lastUsedAt == null) | .name'`,
+      helpText([
+        'orchestrator token list',
+        "orchestrator token list --json | jq -r '.tokens[] | select(.expired) | .name'",
+      ]),
     )
     .action(async (_, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const { tokens } = await connect(options).tokens();
       if (options.json) printJson({ tokens });
-      else print(formatTokens(tokens, terminalWidth(), Date.now()));
+      else print(formatTokens(tokens, terminalWidth(), readClock(options)));
     });
 }
 
@@ -99,8 +100,7 @@ function revokeCommand(): Command {
   return new Command('revoke')
     .description('revoke a token: from now on it counts no more')
     .argument('<name>', 'as `token list` shows it')
-    .option('--json', 'for programs')
-    .addHelpText('after', '\nExample:\n  orchestrator token revoke ci')
+    .addHelpText('after', helpText(['orchestrator token revoke ci']))
     .action(async (name: string, _, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       await connect(options).revokeToken(name);
@@ -112,7 +112,7 @@ function revokeCommand(): Command {
 function formatTokens(
   tokens: readonly TokenView[],
   width: number | undefined,
-  now: number,
+  clock: Clock,
 ): string {
   if (tokens.length === 0) {
     return 'No tokens besides the one in the data directory. `orchestrator token create <name>` makes one.';
@@ -120,16 +120,15 @@ function formatTokens(
   const columns: Column<TokenView>[] = [
     { header: 'NAME', text: ({ name }) => name, shrink: { least: 8, keep: 'start' } },
     { header: 'SCOPE', text: ({ scope }) => scope },
-    { header: 'CREATED', text: ({ createdAt }) => `${elapsedSince(createdAt, now)} ago` },
+    { header: 'CREATED', text: ({ createdAt }) => formatTime(createdAt, clock) },
     {
       header: 'USED',
-      text: ({ lastUsedAt }) =>
-        lastUsedAt === null ? 'never' : `${elapsedSince(lastUsedAt, now)} ago`,
+      text: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : formatTime(lastUsedAt, clock)),
     },
     {
       header: 'EXPIRES',
       text: ({ expiresAt, expired }) =>
-        expiresAt === null ? 'never' : expired ? 'expired' : formatLocalTime(expiresAt),
+        expiresAt === null ? 'never' : expired ? 'expired' : formatTime(expiresAt, clock),
       colour: ({ expired }, text) => (expired ? colours.red(text) : text),
     },
   ];

@@ -45,6 +45,7 @@ export interface Config {
     readonly webhookSecret: string | undefined;
   };
   readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
+  readonly reconcileIntervalMs: number;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
   readonly notifiers: NotifierSettings;
@@ -92,6 +93,8 @@ export interface ClientLoadOptions {
   readonly configFile?: string;
   /** `--url` */
   readonly url?: string;
+  /** `--token` */
+  readonly token?: string;
   /** `--token-file` */
   readonly tokenFile?: string;
 }
@@ -127,6 +130,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'runDeadlineMs',
       'commentDebounceMs',
       'leastFree',
+      'reconcileIntervalMs',
       'botBottleCli',
       'logLevel',
     ],
@@ -166,6 +170,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       runDeadlineMs: known.runDeadlineMs,
       commentDebounceMs: known.commentDebounceMs,
     },
+    reconcileIntervalMs: known.reconcileIntervalMs,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
     notifiers,
@@ -187,6 +192,7 @@ export function loadClientConfig(
 ): ClientConfig {
   const flags: Flags = {
     ...(options.url !== undefined && { url: { flag: '--url', text: options.url } }),
+    ...(options.token !== undefined && { token: { flag: '--token', text: options.token } }),
     ...(options.tokenFile !== undefined && {
       token: { flag: '--token-file', file: options.tokenFile },
     }),

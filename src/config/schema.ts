@@ -230,6 +230,13 @@ export const settings = {
     default: '10s',
     schema: duration(0),
   },
+  reconcileIntervalMs: {
+    variable: 'RECONCILE_INTERVAL',
+    description: 'How often the forge is asked for what no webhook told of.',
+    form: durationForm,
+    default: '2m',
+    schema: duration(1000),
+  },
   anthropicApiKey: {
     variable: 'ANTHROPIC_API_KEY',
     description: 'Key of the route `anthropic`. It stays with the orchestrator; no bottle sees it.',

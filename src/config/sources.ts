@@ -6,7 +6,7 @@ import { settings, tomlKey, type Setting, type SettingName, type Settings } from
 /** The environment a process was given. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the command line says: stronger than the environment. A secret is given as a file, never in argv. */
+/** What the command line says: stronger than the environment. */
 export type Flags = { readonly [Name in SettingName]?: Flag };
 type Flag =
   | { readonly flag: string; readonly text: string }

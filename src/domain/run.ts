@@ -4,16 +4,19 @@ import type { EgressSummary } from './egress.ts';
 import type { Usage } from './usage.ts';
 
 /** Where an issue is. */
-export type Phase =
-  | 'queued'
-  | 'running'
-  | 'freezing'
-  | 'frozen'
-  | 'resuming'
-  | 'parked'
-  | 'failed'
-  | 'destroying'
-  | 'destroyed';
+export const phases = [
+  'queued',
+  'running',
+  'freezing',
+  'frozen',
+  'resuming',
+  'parked',
+  'failed',
+  'destroying',
+  'destroyed',
+] as const;
+
+export type Phase = (typeof phases)[number];
 
 /** The founding documents' stored `status`, derived from the phase; `queued` has none. */
 export type Status = 'running' | 'frozen' | 'destroyed';

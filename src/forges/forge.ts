@@ -2,7 +2,7 @@ import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../
 
 /**
  * A code host. Split by who calls: `ForgeReader` and `ForgeWriter` act on items, `ForgeDirectory` answers who may do what,
- * `ForgeFiles` what lies on the default branch.
+ * `ForgeFiles` what lies on the default branch, `ForgeChanges` what has changed.
  *
  * For every method:
  * - Safe to call concurrently. No method retries: who calls decides (in an activity, Temporal's policy).
@@ -12,9 +12,11 @@ import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../
  *   finds another repository under the name: after a rename anybody may take the old one.
  * - An answer that is not JSON of the expected form is `ForgeUnavailableError` (a proxy's error page, say).
  */
-export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory, ForgeFiles {
+export interface Forge extends ForgeReader, ForgeWriter, ForgeDirectory, ForgeFiles, ForgeChanges {
   /** Host and port, as in `RepositoryRef.forgeHost`. */
   readonly host: string;
+  /** How many requests this object has sent so far, redirects included. */
+  readonly requests: number;
 }
 
 export interface ForgeReader {
@@ -45,6 +47,47 @@ export interface ForgeReader {
     repository: RepositoryRef,
     branch: string,
   ): Promise<PullRequest | undefined>;
+}
+
+/**
+ * What has changed, asked in as few requests as the forge allows. Times are epoch milliseconds by the forge's clock.
+ * A comment, a review, a label, an assignee, a push and a change of state are changes of an issue or PR; that a comment
+ * was edited or deleted is none.
+ */
+export interface ForgeChanges {
+  /** Every repository that the token's account may write to, by whatever right; without archived ones. */
+  listWritableRepositories(): Promise<readonly RepositoryRef[]>;
+  /** The open issues and PRs of a repository, in no particular order. */
+  listOpenItems(repository: RepositoryRef): Promise<readonly ForgeItem[]>;
+  /**
+   * The issues and PRs, in any state and order, that were changed at `since` or later, of all repositories of an owner.
+   * @throws ForgeNotFoundError when there is no such owner
+   */
+  listChangedItems(owner: string, since: number): Promise<readonly ForgeItem[]>;
+  /** How an issue or PR was closed and reopened, oldest first; with `since` what happened then or later. */
+  listStateChanges(
+    repository: RepositoryRef,
+    number: number,
+    since?: number,
+  ): Promise<readonly StateChange[]>;
+}
+
+/** An issue or PR as a listing tells of it. */
+export interface ForgeItem extends Pick<
+  Issue,
+  'number' | 'title' | 'state' | 'url' | 'author' | 'labels' | 'assignees'
+> {
+  readonly repository: RepositoryRef;
+  readonly isPullRequest: boolean;
+  readonly createdAt: number;
+  readonly changedAt: number;
+}
+
+export interface StateChange {
+  /** A merge closes. */
+  readonly change: 'closed' | 'reopened';
+  readonly by: string;
+  readonly at: number;
 }
 
 /** The default branch, as it is now. Paths have no slash at either end. */

@@ -38,6 +38,8 @@ interface EventBase {
   /** Title and web address of the issue or PR, for display only: what counts is read from the forge. */
   readonly title: string;
   readonly url: string;
+  /** When the issue or PR was changed, by this event or a later one: epoch milliseconds by the forge's clock. */
+  readonly at: number;
 }
 
 export type ForgeEvent =

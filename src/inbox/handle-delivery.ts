@@ -4,13 +4,13 @@ import type { Comment, IssueRef, RepositoryRef } from '../domain/issue.ts';
 import { issueOfOrderKey } from '../domain/order-key.ts';
 import type { ForgeDirectory, ForgeReader } from '../forges/forge.ts';
 import { isTrusted } from '../domain/trust.ts';
-import type { ForgeEvent, WebhookParser } from '../forges/webhook.ts';
+import type { ForgeEvent, IgnoredEvent, WebhookParser } from '../forges/webhook.ts';
 import type { Delivery, Store } from '../store/store.ts';
 import type { CommentEvent } from '../workflows/messages.ts';
 import type { WorkflowEvent, WorkflowSignals } from './workflow-signals.ts';
 
 export interface DeliveryHandlerParts {
-  readonly store: Pick<Store, 'repositories' | 'issues' | 'comments'>;
+  readonly store: Pick<Store, 'repositories' | 'issues' | 'comments' | 'stateChanges'>;
   readonly parser: WebhookParser;
   readonly forge: Pick<ForgeReader, 'listComments'> &
     Pick<ForgeDirectory, 'whoAmI' | 'isOrgMember' | 'canWrite'>;
@@ -28,7 +28,8 @@ type EventOf<Type extends ForgeEvent['type']> = Extract<ForgeEvent, { type: Type
 
 /**
  * Makes the function that brings one delivery to its workflow. Idempotent: handled again after a crash, a delivery
- * records and signals the same once more, which store and workflow know by its sequence number.
+ * records and signals the same once more, which store and workflow know by its sequence number. What two deliveries
+ * tell of, by webhook and found by a reconcile, say, counts once: comments are known by id, changes of state by time.
  * The function throws what parser, forge, store and signals throw.
  */
 export function deliveryHandler(
@@ -38,7 +39,7 @@ export function deliveryHandler(
   let ownLogin: string | undefined;
 
   return async (delivery) => {
-    const event = parser.parse(delivery.headers, Buffer.from(delivery.body));
+    const event = eventOf(delivery);
     if (event.type === 'ignored') {
       return ignored(event.reason);
     }
@@ -56,11 +57,21 @@ export function deliveryHandler(
     }
   };
 
+  function eventOf({ source, headers, body }: Delivery): ForgeEvent | IgnoredEvent {
+    return source === 'reconcile'
+      ? (JSON.parse(new TextDecoder().decode(body)) as ForgeEvent)
+      : parser.parse(headers, Buffer.from(body));
+  }
+
   async function handleIssue(
     { sequence }: Delivery,
     issue: IssueRef,
-    { action: said, sender, title, url, repository }: EventOf<'issue'>,
+    event: EventOf<'issue'>,
   ): Promise<Handled> {
+    if (await isKnownChange(sequence, event)) {
+      return ignored(alreadyTold);
+    }
+    const { action: said, sender, title, url, repository } = event;
     // Whoever wrote an issue may reopen it. Only who may write begins another life with that.
     const action =
       said === 'reopened' && !(await mayInstruct(repository, sender)) ? 'edited' : said;
@@ -74,8 +85,12 @@ export function deliveryHandler(
   async function handlePullRequest(
     { sequence }: Delivery,
     issue: IssueRef,
-    { action, number, merged, sender, head, title, url, repository }: EventOf<'pull_request'>,
+    told: EventOf<'pull_request'>,
   ): Promise<Handled> {
+    if (await isKnownChange(sequence, told)) {
+      return ignored(alreadyTold);
+    }
+    const { action, number, merged, sender, head, title, url, repository } = told;
     // Whoever may read can open a pull request of the bottle's branch, and close what they opened.
     if (!(await mayInstruct(repository, sender))) {
       return ignored(`${sender} may not write to the repository`);
@@ -108,6 +123,12 @@ export function deliveryHandler(
       return ignored(
         verdict.counts ? 'an edit begins no run: the next one reads the new text' : verdict.reason,
       );
+    }
+    if (
+      ((await store.comments.recordedBy(repository.id, 'conversation', id)) ?? sequence) !==
+      sequence
+    ) {
+      return ignored(alreadyTold);
     }
     const comment = { kind: 'conversation', id, author, on, sequence } as const;
     await store.comments.record({ issue, ...comment, verdict });
@@ -166,6 +187,17 @@ export function deliveryHandler(
     ];
   }
 
+  /** Another delivery told of this closing or reopening; one of an issue or PR that is older than the newest is known too. */
+  async function isKnownChange(
+    sequence: number,
+    { action: change, number, at, repository }: EventOf<'issue'> | EventOf<'pull_request'>,
+  ): Promise<boolean> {
+    return (
+      (change === 'closed' || change === 'reopened') &&
+      !(await store.stateChanges.see({ repositoryId: repository.id, number, change, at, sequence }))
+    );
+  }
+
   async function judge(
     repository: RepositoryRef,
     comment: Parameters<typeof judgeComment>[0],
@@ -202,6 +234,8 @@ export function deliveryHandler(
     return answer === 'delivered' ? { state: 'dispatched' } : ignored('no life is open');
   }
 }
+
+const alreadyTold = 'an earlier delivery told of it';
 
 function ignored(reason: string): Handled {
   return { state: 'ignored', reason };

@@ -65,8 +65,10 @@ export function commentStore(db: Kysely<Schema>): CommentStore {
         .selectFrom('comments')
         .select('sequence')
         .where('repository_id', '=', repositoryId)
-        .where('kind', '=', kind)
+        // A reply below a line of code comes as a comment of the conversation, and is listed as an inline one.
+        .where('kind', kind === 'review' ? '=' : '!=', 'review')
         .where('id', '=', id)
+        .orderBy('sequence')
         .executeTakeFirst();
       return row?.sequence;
     },

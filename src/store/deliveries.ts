@@ -166,6 +166,7 @@ function toRow(delivery: NewDelivery) {
     state: delivery.ignoredReason === undefined ? ('waiting' as const) : ('ignored' as const),
     reason: delivery.ignoredReason ?? null,
     due_at: 0,
+    source: delivery.source ?? 'webhook',
   };
 }
 
@@ -179,6 +180,7 @@ const listedColumns = [
   'state',
   'reason',
   'attempts',
+  'source',
 ] as const satisfies readonly (keyof Schema['deliveries'])[];
 
 function toDelivery(row: Selectable<Schema['deliveries']>): Delivery {
@@ -202,5 +204,6 @@ function toListedDelivery(
     state: row.state,
     reason: row.reason ?? undefined,
     attempts: row.attempts,
+    source: row.source,
   };
 }

@@ -18,9 +18,11 @@ import { issueStore } from './issues.ts';
 import { migrations } from './migrations/all.ts';
 import { notificationStore } from './notifications.ts';
 import { operationStore } from './operations.ts';
+import { reconcileStore } from './reconcile.ts';
 import { repositoryStore } from './repositories.ts';
 import { runStore } from './runs.ts';
 import type { Schema } from './schema.ts';
+import { stateChangeStore } from './state-changes.ts';
 import type { Store } from './store.ts';
 
 /** A wait for a lock blocks the whole process, heartbeats too, so it is short. */
@@ -60,6 +62,8 @@ export async function openStore(path: string): Promise<Store> {
     operations: operationStore(db),
     apiTokens: apiTokenStore(db),
     notifications: notificationStore(db),
+    stateChanges: stateChangeStore(db),
+    reconcile: reconcileStore(db),
     close: () => db.destroy(),
   };
 }

@@ -44,6 +44,11 @@ export function repositoryStore(db: Kysely<Schema>): RepositoryStore {
       return row === undefined ? undefined : toNames(row);
     },
 
+    async all() {
+      const rows = await db.selectFrom('repositories').selectAll().orderBy('named_at').execute();
+      return rows.map(toNames);
+    },
+
     async byName(owner, name) {
       const named = db.selectFrom('repositories').selectAll();
       const row =

@@ -6,7 +6,7 @@ import type { CommentKind } from '../domain/issue.ts';
 import type { NotifierName } from '../domain/notification.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, Status } from '../domain/run.ts';
-import type { DeliveryState } from './store.ts';
+import type { DeliverySource, DeliveryState, StateChangeKind } from './store.ts';
 
 /** The tables as SQLite holds them: times are epoch milliseconds, booleans 0 or 1, lists JSON. */
 export interface Schema {
@@ -21,6 +21,10 @@ export interface Schema {
   readonly api_tokens: ApiTokensTable;
   readonly notifications: NotificationsTable;
   readonly sent_notifications: SentNotificationsTable;
+  readonly state_changes: StateChangesTable;
+  readonly reconcile_cursors: { readonly repository_id: number; readonly since: number };
+  readonly reconcile_looks: ReconcileLooksTable;
+  readonly reconcile_turns: ReconcileTurnsTable;
 }
 
 export type Flag = 0 | 1;
@@ -44,6 +48,33 @@ interface DeliveriesTable {
   readonly reason: string | null;
   readonly attempts: Generated<number>;
   readonly due_at: number;
+  readonly source: Generated<DeliverySource>;
+}
+
+interface StateChangesTable {
+  readonly repository_id: number;
+  readonly number: number;
+  readonly change: StateChangeKind;
+  readonly at: number;
+  readonly sequence: number;
+}
+
+interface ReconcileLooksTable {
+  readonly repository_id: number;
+  readonly number: number;
+  readonly changed_at: number;
+  readonly first_at: number;
+  readonly settled: Flag;
+}
+
+interface ReconcileTurnsTable {
+  readonly rowid: Generated<number>;
+  readonly began_at: number;
+  readonly ended_at: number;
+  readonly requests: number;
+  readonly looked_at: number;
+  readonly found: string;
+  readonly problem: string | null;
 }
 
 interface RepositoriesTable {

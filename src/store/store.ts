@@ -24,10 +24,12 @@ export interface Store {
   readonly operations: OperationStore;
   readonly apiTokens: ApiTokenStore;
   readonly notifications: NotificationStore;
+  readonly stateChanges: StateChangeStore;
+  readonly reconcile: ReconcileStore;
   close(): Promise<void>;
 }
 
-/** Webhook deliveries, each until it has reached its workflow. */
+/** Deliveries, by webhook or found by a reconcile, each until it has reached its workflow. */
 export interface DeliveryStore {
   /** Idempotent by digest: the second `add` of a body changes nothing and says so. */
   add(delivery: NewDelivery): Promise<{ sequence: number; known: boolean }>;
@@ -56,12 +58,18 @@ export interface DeliveryFilter {
   readonly limit: number;
 }
 
+/** Who told us: the forge at once, or a reconcile that asked it. A reconcile's body is a `ForgeEvent` in JSON. */
+export type DeliverySource = 'webhook' | 'reconcile';
+
 export type DeliveryState = 'waiting' | 'dispatched' | 'ignored' | 'set-aside';
 
 export interface NewDelivery {
-  /** SHA-256 (hex) of the signed body: a redelivery has the same one, whatever its id. */
+  /**
+   * SHA-256 (hex) of the signed body: a redelivery has the same one, whatever its id. A reconcile's is of what names
+   * the event: found twice, it is the same delivery.
+   */
   readonly digest: string;
-  /** The forge's id of this delivery, for people. */
+  /** The forge's id of this delivery, for people; empty when a reconcile found it. */
   readonly deliveryId: string;
   readonly event: string;
   /** Order is kept within it: `<repository id>/<issue number>`. */
@@ -71,6 +79,8 @@ export interface NewDelivery {
   readonly receivedAt: number;
   /** Deliveries that mean nothing are kept too, as ignored. */
   readonly ignoredReason?: string;
+  /** Default: `webhook`. */
+  readonly source?: DeliverySource;
 }
 
 export interface Delivery {
@@ -86,6 +96,7 @@ export interface Delivery {
   readonly state: DeliveryState;
   readonly reason: string | undefined;
   readonly attempts: number;
+  readonly source: DeliverySource;
 }
 
 /** Bodies may be large, and a list has many. */
@@ -103,6 +114,8 @@ export interface RepositoryStore {
     forgeHost: string,
     id: number,
   ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
+  /** Those that changed their name last come last. */
+  all(): Promise<readonly { firstSeen: RepositoryRef; current: RepositoryRef }[]>;
   /** By any name it is or was first known under, the present one first; letter case does not matter. */
   byName(
     owner: string,
@@ -205,7 +218,10 @@ export interface CommentStore {
   /** Ids the orchestrator or one of its agents posted. */
   recordOwn(repositoryId: number, id: number): Promise<void>;
   isOwn(repositoryId: number, id: number): Promise<boolean>;
-  /** Sequence number of the delivery that recorded it: a delivery that is handled again knows its own comments. */
+  /**
+   * Sequence number of the delivery that recorded it: a delivery that is handled again knows its own comments.
+   * Conversation and inline comments share their ids, reviews have their own.
+   */
   recordedBy(repositoryId: number, kind: CommentKind, id: number): Promise<number | undefined>;
   /** Accepted and read by no run yet, or taken by this very run before; oldest first. Marks them as read by it. */
   takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
@@ -405,4 +421,72 @@ export interface NewNotification extends NotificationContent {
   /** What it is about: `run/<slug>/<run>`, say. */
   readonly subject: string;
   readonly raisedAt: number;
+}
+
+export type StateChangeKind = 'closed' | 'reopened';
+
+/**
+ * The newest closing and reopening of each issue and pull request that anybody told us of, so that one is not taken for
+ * another: it may be found by a reconcile, come by webhook, and be delivered once more by hand.
+ */
+export interface StateChangeStore {
+  /**
+   * Records a change. False when it is known: told by another delivery before, or older than what was.
+   * Idempotent by `sequence`.
+   * @param change `at` in epoch milliseconds by the forge's clock; within 2 s it is the same change
+   */
+  see(change: {
+    readonly repositoryId: number;
+    readonly number: number;
+    readonly change: StateChangeKind;
+    readonly at: number;
+    readonly sequence: number;
+  }): Promise<boolean>;
+  /** Whether a delivery that told of it would be known. */
+  isKnown(
+    repositoryId: number,
+    number: number,
+    change: StateChangeKind,
+    at: number,
+  ): Promise<boolean>;
+}
+
+/** How far a reconcile has come, and what it did. Times by the forge's clock but for those of turns. */
+export interface ReconcileStore {
+  /** By repository id: until when everything that was changed there has been looked at. */
+  cursors(): Promise<ReadonlyMap<number, number>>;
+  /** Moves cursors, never back, and forgets the looks that no listing will ask for again. */
+  moveCursors(repositoryIds: readonly number[], since: number): Promise<void>;
+  /** Whether an item as it was changed last has been looked at for good. */
+  isSettled(item: ReconciledItem): Promise<boolean>;
+  /**
+   * An item was looked at. The forge's clock has whole seconds, so that it may change unseen within one: the look counts
+   * for good when an earlier one, begun 2 s before, found the item changed at the same time.
+   * @param beganAt when the look began, by our clock
+   */
+  recordLook(item: ReconciledItem, beganAt: number): Promise<void>;
+  /** Keeps the newest 1,000. */
+  recordTurn(turn: ReconcileTurn): Promise<void>;
+  /** Newest first. */
+  turns(limit: number): Promise<readonly ReconcileTurn[]>;
+}
+
+export interface ReconciledItem {
+  readonly repositoryId: number;
+  readonly number: number;
+  readonly changedAt: number;
+}
+
+export interface ReconcileTurn {
+  /** By our clock, as `endedAt`. */
+  readonly beganAt: number;
+  readonly endedAt: number;
+  /** Requests that the forge was sent. */
+  readonly requests: number;
+  /** Issues and pull requests. */
+  readonly lookedAt: number;
+  /** How many of which event nobody had told of. */
+  readonly found: Readonly<Record<string, number>>;
+  /** Why it ended early; what it did not get to is for the next one. */
+  readonly problem: string | undefined;
 }

@@ -13,6 +13,7 @@ import type {
 import type { LeftoverActivities } from '../activities/leftovers.ts';
 import type { SendActivities } from '../activities/send-notification.ts';
 import type { SpaceActivities } from '../activities/space.ts';
+import type { ReconcileActivities } from '../activities/reconcile.ts';
 import { hostTaskQueues, orchestratorTaskQueue } from '../domain/ids.ts';
 import { launchSlots } from './launch-slots.ts';
 
@@ -27,6 +28,7 @@ export interface WorkerPorts {
   readonly leftovers: LeftoverActivities;
   readonly space: SpaceActivities;
   readonly sending: SendActivities;
+  readonly reconcile: ReconcileActivities;
   readonly hostId: string;
   readonly places: { readonly limit: number; countSettled(): Promise<number> };
 }
@@ -61,7 +63,13 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       ...common,
       taskQueue: orchestratorTaskQueue,
       workflowBundle: ports.workflowBundle,
-      activities: { ...ports.forge, ...ports.reports, ...ports.records, ...ports.sending },
+      activities: {
+        ...ports.forge,
+        ...ports.reports,
+        ...ports.records,
+        ...ports.sending,
+        ...ports.reconcile,
+      },
       // A cached workflow takes up to 1 MB.
       maxCachedWorkflows: 100,
       // After a crash a workflow task waits this long for the dead process that had it cached.

@@ -107,6 +107,20 @@ async function aBottle() {
         verdict: { counts: true },
       });
     },
+    /** Delivered as the forge delivers a reply below a line: as a comment of the conversation. */
+    async reply(body: string) {
+      alice.review(number, { verdict: 'commented', inline: [{ path: 'a.txt', line: 1, body }] });
+      const id = (await forge.listComments(repository, number)).at(-1)?.id ?? NaN;
+      await store.comments.record({
+        issue,
+        on: number,
+        kind: 'conversation',
+        id,
+        author: 'alice',
+        sequence: ++sequence,
+        verdict: { counts: true },
+      });
+    },
     launch(run: number, backend: BackendName = 'local'): Promise<LaunchOutput> {
       const input: LaunchInput = {
         issue,
@@ -154,6 +168,15 @@ describe('a further run', () => {
     expect(bottle.conversations).toEqual([undefined, 'abc']);
     expect(bottle.requests[1]?.prompt).toMatch(/^# New comments[^]*Use tabs/);
     expect(bottle.requests[1]?.prompt).not.toContain('Create hello.txt');
+  });
+
+  test('is told a reply below a line of code with its file and line', async () => {
+    const bottle = await aBottle();
+    await bottle.launch(1);
+    await bottle.store.runs.session(slug, 1, 'abc');
+    await bottle.reply('Use tabs.');
+    await bottle.launch(2);
+    expect(bottle.requests[1]?.prompt).toMatch(/on `a\.txt` line 1[^]*Use tabs/);
   });
 
   test('without a conversation is told the whole thread', async () => {

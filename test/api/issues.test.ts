@@ -324,3 +324,30 @@ describe('GET /deliveries', () => {
     });
   });
 });
+
+describe('GET /reconcile', () => {
+  test('lists turns, the newest first, with what they found and what that took', async () => {
+    const turn = { beganAt: 0, endedAt: 1_000, requests: 2, lookedAt: 0, found: {} };
+    await sample.store.reconcile.recordTurn({ ...turn, problem: 'ForgeUnavailableError: away' });
+    await sample.store.reconcile.recordTurn({
+      ...turn,
+      beganAt: 2_000,
+      endedAt: 3_000,
+      found: { 'comment created': 3 },
+      problem: undefined,
+    });
+    const answer = await get('/reconcile');
+    expect(answer.json().turns).toEqual([
+      {
+        beganAt: '1970-01-01T00:00:02.000Z',
+        endedAt: '1970-01-01T00:00:03.000Z',
+        requests: 2,
+        lookedAt: 0,
+        found: { 'comment created': 3 },
+        problem: null,
+      },
+      expect.objectContaining({ found: {}, problem: 'ForgeUnavailableError: away' }),
+    ]);
+    expect((await get('/reconcile?limit=1')).json().turns).toHaveLength(1);
+  });
+});

@@ -14,6 +14,7 @@ describe('everything below /api/v1 asks for the token', () => {
     '/issues',
     '/openapi.json',
     '/deliveries',
+    '/reconcile',
     '/issues/a/b/1/runs/1/log',
     '/no-such-thing',
   ])('%s', async (path) => {
@@ -166,6 +167,7 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
     '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}',
     '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}/log',
     '/api/v1/issues/{owner}/{repository}/{number}/runs/{run}/prompt',
+    '/api/v1/reconcile',
     '/api/v1/runs',
     '/api/v1/tokens',
     '/api/v1/tokens/{name}',

@@ -130,7 +130,7 @@ describe('agents validate', () => {
     });
   });
 
-  test('prints every problem with its file, line and key, and is 1', async () => {
+  test('prints every problem with its file, line and key, and is 4', async () => {
     write('agents/demo.md', '---\nprovider: script\nbottle: gone\ncommand: [sh]\n---\n');
     write('agents/other.md', '---\nprovider: script\ncomand: [sh]\n---\n');
     write(
@@ -140,7 +140,7 @@ describe('agents validate', () => {
     write('bottles/loop.md', '---\nextends: loop\n---\n');
     write('bottles/wild.md', '---\nllm: [grok]\n---\n');
     const { code, stdout, stderr } = await agents('validate');
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect(stdout.trimEnd().split('\n')).toEqual([
       'agents/other.md:3: comand: is not a key of this manifest',
       'bottles/wild.md:2: llm.0: there is no route grok; known routes: openai',
@@ -154,7 +154,7 @@ describe('agents validate', () => {
   test('--json tells them to programs', async () => {
     write('bottles/loop.md', '---\nextends: loop\n---\n');
     const { code, stdout } = await agents('validate', '--json');
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect(JSON.parse(stdout)).toEqual({
       problems: [
         {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatElapsed, formatLength, formatTimeAhead } from '../../src/cli/elapsed.ts';
+import { formatElapsed, formatLength } from '../../src/cli/elapsed.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -17,12 +17,6 @@ test.each([
   [97 * hour + 30 * minute, '4d 1h'],
 ])('%i ms ago reads %s', (ms, text) => {
   expect(formatElapsed(ms)).toBe(text);
-});
-
-test('a time to come is told with its date when it is more than a day away', () => {
-  const at = new Date(2026, 0, 31, 14, 5, 9);
-  expect(formatTimeAhead(at.toISOString(), at.getTime() - 23 * hour)).toBe('14:05');
-  expect(formatTimeAhead(at.toISOString(), at.getTime() - 25 * hour)).toBe('01-31 14:05');
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CliError } from '../../src/cli/cli-error.ts';
-import { readIssueName } from '../../src/cli/issue-name.ts';
+import { readIssueName, readIssueWord } from '../../src/cli/issue-name.ts';
 
 describe('an issue is named by', () => {
   test.each([
@@ -24,4 +24,12 @@ describe('an issue is named by', () => {
   ])('but not by %j', (text) => {
     expect(() => readIssueName(text)).toThrow(CliError);
   });
+});
+
+test.each([
+  ['12', 12],
+  ['#12', 12],
+  ['acme/rocket#12', { owner: 'acme', repository: 'rocket', number: 12 }],
+])('on the command line %j is %j', (text, word) => {
+  expect(readIssueWord(text)).toEqual(word);
 });

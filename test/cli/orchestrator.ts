@@ -40,13 +40,17 @@ export function run(
   return start(args, environment).finished;
 }
 
-/** Runs the command line on a terminal of its own (by `script`), typing `answer` when `at` has appeared. */
+/**
+ * Runs the command line on a terminal of its own (by `script`), typing `answer` when `at` has appeared.
+ * @returns `output` without control sequences, `raw` with them
+ */
 export function runOnTerminal(
   args: readonly string[],
   environment: Record<string, string>,
   { at, answer }: { readonly at: string; readonly answer: string },
-): Promise<{ readonly code: number | null; readonly output: string }> {
-  const command = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ');
+): Promise<{ readonly code: number | null; readonly output: string; readonly raw: string }> {
+  const words = [process.execPath, program, ...args].map((word) => `'${word}'`);
+  const command = `stty rows 30 cols 100; ${words.join(' ')}`;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'xterm', ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -61,6 +65,8 @@ export function runOnTerminal(
     }
   });
   return new Promise((resolve) => {
-    child.once('close', (code) => resolve({ code, output: stripVTControlCharacters(output) }));
+    child.once('close', (code) =>
+      resolve({ code, output: stripVTControlCharacters(output), raw: output }),
+    );
   });
 }

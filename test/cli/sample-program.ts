@@ -1,4 +1,6 @@
 /** The program without the parts that `main` adds and no test needs: what the tests of the command line start. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { agentsCommand } from '../../src/cli/agents.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
@@ -11,6 +13,10 @@ const manifests: ManifestsHandler = (options) => openManifests(process.env, opti
 const program = buildProgram({
   version: '1.2.3',
   run: async (options) => {
+    const port = process.env['SAMPLE_LISTEN'];
+    if (port !== undefined) {
+      await once(createServer().listen(Number(port), '127.0.0.1'), 'listening');
+    }
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
   further: [agentsCommand(manifests), doctorCommand(manifests)],

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { IssueView } from '../../src/api/views/issue.ts';
-import { formatStatus, leaveOutFinished } from '../../src/cli/status.ts';
+import { changedIssues } from '../../src/cli/changed-issues.ts';
+import type { Clock } from '../../src/cli/clock.ts';
+import { formatChange, formatStatus, readFilter } from '../../src/cli/status.ts';
 
 const now = Date.UTC(2026, 0, 1, 12);
+const clock: Clock = { style: 'relative', now };
 
 function issue(more: Partial<IssueView> = {}): IssueView {
   return {
@@ -42,7 +45,7 @@ const long = issue({
 
 describe('the table of status', () => {
   test('has issue, agent, phase, since, check-in, pull request and slug', () => {
-    expect(formatStatus([issue()], undefined, now)).toBe(
+    expect(formatStatus([issue()], undefined, clock)).toBe(
       [
         'ISSUE          AGENT        PHASE    SINCE  CHECK-IN  PR         SLUG',
         'acme/rocket#3  implementer  running  2h 5m  12s ago   #4 merged  acme-rocket-3-1a2b3c4d',
@@ -51,7 +54,7 @@ describe('the table of status', () => {
   });
 
   test.each([80, 100, 120, 200])('fits %i columns, however long the names', (width) => {
-    const lines = formatStatus([issue(), long], width, now).split('\n');
+    const lines = formatStatus([issue(), long], width, clock).split('\n');
     for (const line of lines) {
       expect(line.length, line).toBeLessThanOrEqual(width);
     }
@@ -61,40 +64,93 @@ describe('the table of status', () => {
     expect(lines[1]).toMatch(/acme\/rocket#3 .* running .*1a2b3c4d$/);
   });
 
-  test('says until when an issue is parked, where there is room', () => {
+  test('says how long an issue is parked, where there is room', () => {
     const parkedFor = (hours: number) =>
       issue({ phase: 'parked', parkedUntil: new Date(now + hours * 3_600_000).toISOString() });
     const parked = parkedFor(2);
-    expect(formatStatus([parked], 100, now)).toMatch(/ {2}parked until \d\d:\d\d {2}/);
-    expect(formatStatus([parkedFor(50)], 100, now)).toMatch(
-      / {2}parked until 01-0\d \d\d:\d\d {2}/,
-    );
-    for (const line of formatStatus([parked, long], 80, now).split('\n')) {
+    expect(formatStatus([parked], 100, clock)).toMatch(/ {2}parked for 2h more {2}/);
+    expect(formatStatus([parkedFor(50)], 100, clock)).toMatch(/ {2}parked for 2d 2h more {2}/);
+    for (const line of formatStatus([parked, long], 80, clock).split('\n')) {
       expect(line.length, line).toBeLessThanOrEqual(80);
     }
   });
 
+  test('has ISO times for who wants them', () => {
+    const parked = issue({ phase: 'parked', parkedUntil: '2026-01-01T14:00:00.000Z' });
+    expect(formatStatus([parked], undefined, { style: 'iso', now })).toMatch(
+      / {2}parked until 2026-01-01T14:00:00Z {2}2026-01-01T09:55:00Z {2}2026-01-01T11:59:48Z {2}/,
+    );
+  });
+
   test('nothing is cut where the output is no terminal', () => {
-    expect(formatStatus([long], undefined, now)).toContain(long.slug);
+    expect(formatStatus([long], undefined, clock)).toContain(long.slug);
   });
 
   test('below it stands what needs a person, as one line each and without control characters', () => {
     const attention = 'run 1 was silent\nfor 30m\u001b[2J\u202e';
     expect(
-      formatStatus([issue({ attention })], undefined, now)
+      formatStatus([issue({ attention })], undefined, clock)
         .split('\n')
         .slice(2),
     ).toEqual(['', 'Needs attention', 'acme/rocket#3  run 1 was silent for 30m[2J']);
   });
 
   test('without an issue it says how one is taken up', () => {
-    expect(formatStatus([], 80, now)).toMatch(/^No issues\. .*bot-bottle:<agent>/);
+    expect(formatStatus([], 80, clock)).toMatch(/^No issues\. .*bot-bottle:<agent>/);
   });
 });
 
-test('issues are left out a day after they were destroyed, and no others', () => {
-  const long = '2025-12-30T00:00:00.000Z';
-  const kept = [issue(), issue({ phase: 'frozen', since: long }), issue({ phase: 'destroyed' })];
-  const finished = issue({ phase: 'destroyed', since: long });
-  expect(leaveOutFinished([finished, ...kept], now)).toEqual(kept);
+describe('the filter', () => {
+  const longAgo = '2025-12-30T00:00:00.000Z';
+  const issues = [
+    issue({ name: 'running' }),
+    issue({ name: 'frozen', phase: 'frozen', since: longAgo, repository: 'lander' }),
+    issue({ name: 'gone', phase: 'destroyed', since: new Date().toISOString() }),
+    issue({ name: 'long gone', phase: 'destroyed', since: longAgo }),
+  ];
+
+  test.each<[Parameters<typeof readFilter>[0], string[]]>([
+    [{}, ['running', 'frozen', 'gone']],
+    [{ all: true }, ['running', 'frozen', 'gone', 'long gone']],
+    [{ phase: ['frozen', 'parked'] }, ['frozen']],
+    [{ phase: ['destroyed'] }, ['gone', 'long gone']],
+    [{ repository: ['Acme/Lander'] }, ['frozen']],
+    [{ repository: ['acme/rocket'], phase: ['frozen'] }, []],
+  ])('%j lets %j pass', (options, passed) => {
+    expect(issues.filter(readFilter(options)).map(({ name }) => name)).toEqual(passed);
+  });
+});
+
+describe('what has changed', () => {
+  const running = ({ phase }: IssueView) => phase === 'running';
+  const before = [
+    issue({ name: 'a' }),
+    issue({ name: 'b' }),
+    issue({ name: 'c', phase: 'frozen' }),
+  ];
+
+  test('is at the beginning all that matches', () => {
+    expect(changedIssues(before, undefined, running)).toEqual(before.slice(0, 2));
+  });
+
+  test('is no check-in', () => {
+    const later = before.map((one) => ({ ...one, lastCheckinAt: '2026-01-01T12:00:00.000Z' }));
+    expect(changedIssues(later, before, running)).toEqual([]);
+  });
+
+  test('is also what matches no longer, once', () => {
+    const frozen = issue({ name: 'a', phase: 'frozen' });
+    const after = [frozen, issue({ name: 'b' }), issue({ name: 'c', phase: 'parked' })];
+    expect(changedIssues(after, before, running)).toEqual([frozen]);
+    expect(changedIssues(after, after, running)).toEqual([]);
+  });
+
+  test('is told as a line that begins with the time', () => {
+    expect(formatChange(issue({ attention: 'silent\nfor 30m' }), now)).toBe(
+      '2026-01-01T12:00:00Z  acme/rocket#3  running  run 1, #4 merged, silent for 30m',
+    );
+    expect(formatChange(issue({ phase: 'queued', run: 0, pullRequest: null }), now)).toBe(
+      '2026-01-01T12:00:00Z  acme/rocket#3  queued',
+    );
+  });
 });

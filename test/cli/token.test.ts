@@ -31,7 +31,7 @@ describe('token', () => {
 
   test('create says until when it counts, and --json has all', async () => {
     const { stderr } = await orchestrator('token create guest --expires 2d');
-    expect(stderr).toMatch(/^Token guest \(write\) counts until \d{4}-\d\d-\d\d \d\d:/);
+    expect(stderr).toMatch(/^Token guest \(write\) counts until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\./);
     const { stdout } = await orchestrator('token create other --json');
     expect(JSON.parse(stdout)).toMatchObject({
       name: 'other',

@@ -66,6 +66,7 @@ describe('the configuration', () => {
         runDeadlineMs: 14_400_000,
         commentDebounceMs: 10_000,
       },
+      reconcileIntervalMs: 120_000,
       maxBottles: 2,
       botBottleCli: { program: 'cli.py', path: '', home },
       llm: { routes: {}, keys: {} },
@@ -100,6 +101,7 @@ describe('the configuration', () => {
       FORGE_WATCHDOG_TIMEOUT: '5',
       RUN_DEADLINE: '2d',
       COMMENT_DEBOUNCE: '0',
+      RECONCILE_INTERVAL: '90s',
       MAX_BOTTLES: '7',
       FORGE_WEBHOOK_HOST: '::',
       FORGE_WEBHOOK_PORT: '9000',
@@ -112,6 +114,7 @@ describe('the configuration', () => {
       forge: { org: 'robots', apiUrl: 'http://localhost:3000/git/api/v1' },
       server: { host: '::', port: 9000, publicUrl: 'https://bots.example' },
       lifecycle: { watchdogTimeoutMs: 5000, runDeadlineMs: 172_800_000, commentDebounceMs: 0 },
+      reconcileIntervalMs: 90_000,
       maxBottles: 7,
       logLevel: 'debug',
     });

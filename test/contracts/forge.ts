@@ -44,6 +44,7 @@ export interface ForgePerson {
     labels?: readonly string[];
     assignees?: readonly string[];
   }): Done<number>;
+  setLabels(number: number, labels: readonly string[]): Done<void>;
   close(number: number): Done<void>;
   reopen(number: number): Done<void>;
   comment(number: number, body: string): Done<number>;
@@ -541,6 +542,132 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
 
         await expect(forge.createComment(ref, number, 'late')).rejects.toThrow(ForgeRefusedError);
         expect(await forge.readRepositoryById(ref.id)).toMatchObject({ archived: true });
+      });
+    });
+
+    describe('changes', () => {
+      const changed = async (since: number) =>
+        (await forge.listChangedItems(ref.owner, since))
+          .filter(({ repository: { id } }) => id === ref.id)
+          .map(({ number }) => number)
+          .toSorted((a, b) => a - b);
+      const changedAt = async (number: number) =>
+        (await forge.listChangedItems(ref.owner, 0)).find(
+          (item) => item.repository.id === ref.id && item.number === number,
+        )?.changedAt ?? NaN;
+      /** Later than everything so far, by a forge's clock of whole seconds. */
+      const nextSecond = async (number: number) => {
+        const before = await changedAt(number);
+        await until('the next second', async () => {
+          await alice.comment(number, 'tick');
+          return (await changedAt(number)) > before;
+        });
+        return changedAt(number);
+      };
+
+      test('the repositories that may be written to are listed, and no others', async () => {
+        await repository.grantReading();
+        expect(await forge.listWritableRepositories()).toContainEqual(ref);
+        expect(await world.outsiderForge.listWritableRepositories()).not.toContainEqual(ref);
+        await repository.archive();
+        expect(await forge.listWritableRepositories()).not.toContainEqual(ref);
+      });
+
+      test('an item tells what it is, whose, where, and what is on it', async () => {
+        const issue = await alice.openIssue({
+          title: 'Work',
+          labels: ['bot-bottle:demo'],
+          assignees: ['bot'],
+        });
+        const pull = await openPullRequest('feature');
+        const items = await forge.listOpenItems(ref);
+        const common = { repository: ref, state: 'open' };
+        expect(items.toSorted((a, b) => a.number - b.number)).toMatchObject([
+          {
+            ...common,
+            number: issue,
+            isPullRequest: false,
+            title: 'Work',
+            author: 'alice',
+            labels: ['bot-bottle:demo'],
+            assignees: ['bot'],
+          },
+          { ...common, number: pull, isPullRequest: true, author: 'bot', labels: [] },
+        ]);
+        for (const { createdAt, changedAt: at } of items) {
+          expect(at).toBeGreaterThanOrEqual(createdAt);
+        }
+      });
+
+      test('more open items than a page holds are all listed, and closed ones are not', async () => {
+        for (let i = 0; i <= world.pageSize; i++) {
+          await alice.openIssue({ title: `Issue ${i}` });
+        }
+        await alice.close(1);
+        expect(await forge.listOpenItems(ref)).toHaveLength(world.pageSize);
+        expect(await changed(0)).toHaveLength(world.pageSize + 1);
+      });
+
+      test('what was changed since a moment is listed, in any state, and nothing older', async () => {
+        const [one, two, three] = [
+          await alice.openIssue({ title: 'One' }),
+          await alice.openIssue({ title: 'Two' }),
+          await alice.openIssue({ title: 'Three' }),
+        ];
+        const since = await nextSecond(three);
+        expect(await changed(since)).toEqual([three]);
+        await alice.comment(one, 'hello');
+        expect(await changed(since)).toEqual([one, three]);
+        await alice.close(two);
+        expect(await changed(since)).toEqual([one, two, three]);
+        const later = await nextSecond(three);
+        await alice.setLabels(two, ['bot-bottle:demo']);
+        expect(await changed(later)).toEqual([two, three]);
+      });
+
+      test('an owner that is not there is not found', async () => {
+        await expect(forge.listChangedItems('nobody-at-all', 0)).rejects.toThrow(
+          ForgeNotFoundError,
+        );
+      });
+
+      test('who closed and reopened an issue is listed, oldest first', async () => {
+        const number = await alice.openIssue({ title: 'Work' });
+        expect(await forge.listStateChanges(ref, number)).toEqual([]);
+        await alice.close(number);
+        await repository.as('bot').reopen(number);
+        await alice.comment(number, 'hello');
+        const changes = await forge.listStateChanges(ref, number);
+        expect(changes).toMatchObject([
+          { change: 'closed', by: 'alice' },
+          { change: 'reopened', by: 'bot' },
+        ]);
+        expect(changes[1]?.at).toBeGreaterThanOrEqual(changes[0]?.at ?? Infinity);
+        const since = await nextSecond(number);
+        expect(await forge.listStateChanges(ref, number, since)).toEqual([]);
+        await alice.close(number);
+        expect(await forge.listStateChanges(ref, number, since)).toMatchObject([
+          { change: 'closed', by: 'alice' },
+        ]);
+      });
+
+      test('a merge closes a pull request, and so does the end of its branch', async () => {
+        const merged = await openPullRequest('merged');
+        await alice.merge(merged);
+        const deleted = await openPullRequest('deleted');
+        await alice.deleteBranch('deleted');
+        for (const number of [merged, deleted]) {
+          await until('the change', async () => {
+            const changes = await forge.listStateChanges(ref, number);
+            return changes.length === 1 && changes[0]?.by === 'alice';
+          });
+        }
+      });
+
+      test('requests are counted', async () => {
+        const before = forge.requests;
+        await forge.whoAmI();
+        expect(forge.requests).toBe(before + 1);
       });
     });
 

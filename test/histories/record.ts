@@ -99,6 +99,7 @@ async function startStage(settings: Partial<LifecycleSettings>) {
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
     space: { lookAtSpace: async () => undefined },
     sending: { sendNotification: async () => undefined },
+    reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
     hostId: host.hostId,
     places: { limit: host.places, countSettled: async () => host.living() },
   });

@@ -126,7 +126,8 @@ describe('the inbox', () => {
       prNumber: 5,
       beganAt: 1,
     });
-    await settled(await deliver(resigned(reopened, `${reopened.rawBody}\n`)));
+    const later = reopened.rawBody.replace('2026-11-21T07:15:35Z', '2026-11-21T08:00:00Z');
+    await settled(await deliver(resigned(reopened, later)));
     expect(signals.sent.map(({ title }) => title)).toEqual([
       expect.not.stringMatching('The title of the issue') as string,
       'The title of the issue',

@@ -33,7 +33,9 @@ export interface World extends AsyncDisposable {
   addAgent(name: string, script: string): Promise<void>;
   /** @param path below the data directory: a manifest, say */
   write(path: string, text: string): Promise<void>;
-  /** Webhook deliveries and what became of them. */
+  /** What `path` of the API answers: `/reconcile`, say. */
+  ask(path: string): Promise<unknown>;
+  /** Deliveries and what became of them. */
   deliveries(state?: DeliveryState): Promise<DeliveryView[]>;
   /** A fresh repository whose webhook is the orchestrator's, and alice in it. */
   repository(): Promise<Place>;
@@ -104,8 +106,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
   const token = (await readFile(join(dataDirectory, 'api-token'), 'utf8')).trim();
   const api = new ApiClient({ url: orchestrator.url, token, tokenSource: 'the data directory' });
+  async function ask(path: string): Promise<unknown> {
+    const answer = await fetch(`${orchestrator.url}/api/v1${path}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return await answer.json();
+  }
   const running = started.move();
   return {
+    ask,
     temporal,
     gitea,
     dataDirectory,
@@ -115,10 +124,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     write: (path, text) => writeBelow(dataDirectory, path, text),
     async deliveries(state) {
       const query = state === undefined ? 'limit=1000' : `limit=1000&state=${state}`;
-      const answer = await fetch(`${orchestrator.url}/api/v1/deliveries?${query}`, {
-        headers: { authorization: `Bearer ${token}` },
-      });
-      return ((await answer.json()) as { deliveries: DeliveryView[] }).deliveries;
+      return ((await ask(`/deliveries?${query}`)) as { deliveries: DeliveryView[] }).deliveries;
     },
     async repository() {
       const repository = await gitea.createRepository({ webhook: { url: webhookUrl, secret } });

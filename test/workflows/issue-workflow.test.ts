@@ -52,6 +52,7 @@ async function startWorkers(): Promise<void> {
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
     space: { lookAtSpace: async () => undefined },
     sending: { sendNotification: async () => undefined },
+    reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
     hostId: host.hostId,
     places: { limit: host.places, countSettled: async () => host.living() },
   });

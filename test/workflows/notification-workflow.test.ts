@@ -62,6 +62,7 @@ async function work(
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
     space: { lookAtSpace: async () => undefined },
+    reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
     sending: createSendActivities(store.notifications, notifiers),
     hostId: host.hostId,
     places: { limit: 1, countSettled: async () => 0 },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DeliveryState, ListedDelivery } from '../../store/store.ts';
+import type { DeliverySource, DeliveryState, ListedDelivery } from '../../store/store.ts';
 import { isoTime, time } from './time.ts';
 
 export const deliveryStates = [
@@ -9,7 +9,9 @@ export const deliveryStates = [
   'set-aside',
 ] as const satisfies readonly DeliveryState[];
 
-/** A webhook delivery and what became of it. */
+const deliverySources = ['webhook', 'reconcile'] as const satisfies readonly DeliverySource[];
+
+/** A delivery and what became of it. */
 export const deliveryView = z
   .object({
     sequence: z.int(),
@@ -21,6 +23,9 @@ export const deliveryView = z
     state: z.enum(deliveryStates),
     reason: z.string().nullable(),
     attempts: z.int(),
+    source: z
+      .enum(deliverySources)
+      .meta({ description: 'Who told: the forge by webhook, or a reconcile that asked it.' }),
   })
   .meta({ id: 'Delivery' });
 
@@ -35,5 +40,6 @@ export function viewDelivery(delivery: ListedDelivery): z.infer<typeof deliveryV
     state: delivery.state,
     reason: delivery.reason ?? null,
     attempts: delivery.attempts,
+    source: delivery.source,
   };
 }

@@ -1,17 +1,5 @@
 import { z } from 'zod';
-import type { Outcome, Phase, Status } from '../../domain/run.ts';
-
-const phases = [
-  'queued',
-  'running',
-  'freezing',
-  'frozen',
-  'resuming',
-  'parked',
-  'failed',
-  'destroying',
-  'destroyed',
-] as const satisfies readonly Phase[];
+import { phases, type Outcome, type Status } from '../../domain/run.ts';
 
 const outcomes = [
   'done',

@@ -25,6 +25,8 @@ export interface GiteaClientSettings {
 export interface GiteaClient {
   /** Host and port of the API. */
   readonly host: string;
+  /** How many were sent so far, redirects included. */
+  readonly requests: number;
   get<T>(path: string, shape: Shape<T>): Promise<T>;
   /** The items of a paged listing, in order; the next page is asked for when the one before is used up. */
   list<T>(path: string, shape: Shape<T[]>, query?: Record<string, string>): AsyncGenerator<T, void>;
@@ -48,6 +50,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
   const base = parseApiUrl(settings.apiUrl);
   const token = checkToken(settings.token);
   const timeoutMs = settings.timeoutMs ?? defaultTimeoutMs;
+  let requests = 0;
 
   async function call(method: Method, path: string, body?: object): Promise<HttpAnswer> {
     const label = `${method} ${path}`;
@@ -96,6 +99,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
           body: JSON.stringify(body),
         }
       : { headers };
+    requests++;
     try {
       return await exchange(url, { method, signal, ...request });
     } catch (cause) {
@@ -116,6 +120,9 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
 
   return {
     host: base.host,
+    get requests() {
+      return requests;
+    },
     get: async (path, shape) => (await request('GET', path, shape)).value,
     post: async (path, body, shape) => (await request('POST', path, shape, body)).value,
     patch: async (path, body, shape) => (await request('PATCH', path, shape, body)).value,

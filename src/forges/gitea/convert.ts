@@ -1,11 +1,12 @@
 import type { Comment, Issue, PullRequest, Repository, ReviewVerdict } from '../../domain/issue.ts';
-import type { DirectoryEntry } from '../forge.ts';
+import type { DirectoryEntry, ForgeItem, StateChange } from '../forge.ts';
 import type { PullRequestHead } from '../webhook.ts';
 import type {
   GiteaComment,
   GiteaDirectoryEntry,
   GiteaInlineComment,
   GiteaIssue,
+  GiteaItem,
   GiteaPullRequest,
   GiteaPullRequestHead,
   GiteaRepository,
@@ -35,6 +36,37 @@ export function toIssue(issue: GiteaIssue): Issue {
     labels: issue.labels?.map((label) => label.name) ?? [],
     assignees: issue.assignees?.map((assignee) => assignee.login) ?? [],
   };
+}
+
+/** Its repository is on the host that people and webhooks know, which the API may not be called by. */
+export function toItem(item: GiteaItem): ForgeItem {
+  const { number, title, state, url, author, labels, assignees } = toIssue(item);
+  return {
+    number,
+    title,
+    state,
+    url,
+    author,
+    labels,
+    assignees,
+    repository: { forgeHost: new URL(url).host, ...item.repository },
+    isPullRequest: Boolean(item.pull_request),
+    createdAt: item.created_at,
+    changedAt: item.updated_at,
+  };
+}
+
+/** By the type of a timeline's entry; undefined for all others. A merge has no `close` beside it. */
+export function toStateChange(type: string): StateChange['change'] | undefined {
+  switch (type) {
+    case 'close':
+    case 'merge_pull':
+      return 'closed';
+    case 'reopen':
+      return 'reopened';
+    default:
+      return undefined;
+  }
 }
 
 export function toPullRequest(pull: GiteaPullRequest): PullRequest {

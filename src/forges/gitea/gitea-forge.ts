@@ -6,17 +6,20 @@ import {
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge } from '../forge.ts';
+import type { DirectoryEntry, Forge, ForgeItem, StateChange } from '../forge.ts';
 import { apiPath } from './api-path.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
+  loginOf,
   toComment,
   toDirectoryEntry,
   toInlineComment,
   toIssue,
+  toItem,
   toPullRequest,
   toRepository,
   toReviewComment,
+  toStateChange,
   toVerdict,
 } from './convert.ts';
 import * as schema from './schema.ts';
@@ -47,6 +50,10 @@ class GiteaForge implements Forge {
   constructor(client: GiteaClient, host: string) {
     this.#client = client;
     this.host = host;
+  }
+
+  get requests(): number {
+    return this.#client.requests;
   }
 
   async readIssue(repository: RepositoryRef, number: number): Promise<Issue> {
@@ -127,6 +134,63 @@ class GiteaForge implements Forge {
       throw new ForgeRefusedError(`${path} is larger than ${maxFileBytes} bytes`);
     }
     return Buffer.from(file.content ?? '', 'base64');
+  }
+
+  async listWritableRepositories(): Promise<readonly RepositoryRef[]> {
+    const found: RepositoryRef[] = [];
+    for await (const repository of this.#client.list(
+      '/user/repos',
+      schema.accessibleRepositoriesSchema,
+    )) {
+      if (repository.permissions.push && !repository.archived) {
+        found.push(toRepository(repository, new URL(repository.html_url).host).ref);
+      }
+    }
+    return found;
+  }
+
+  async listOpenItems(repository: RepositoryRef): Promise<readonly ForgeItem[]> {
+    const items = await this.#items(`${pathOf(repository)}/issues`, { state: 'open' });
+    for (const item of items) {
+      mustBe(repository, item.repository.id);
+    }
+    return items;
+  }
+
+  async listChangedItems(owner: string, since: number): Promise<readonly ForgeItem[]> {
+    try {
+      return await this.#items('/repos/issues/search', {
+        owner,
+        state: 'all',
+        since: new Date(since).toISOString(),
+      });
+    } catch (error) {
+      if (error instanceof ForgeRefusedError && error.status === 400) {
+        throw new ForgeNotFoundError(`nobody is named ${owner}`, { status: 400, cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async listStateChanges(
+    repository: RepositoryRef,
+    number: number,
+    since?: number,
+  ): Promise<readonly StateChange[]> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}/timeline`}`;
+    const query = since === undefined ? {} : { since: new Date(since).toISOString() };
+    const changes: StateChange[] = [];
+    for await (const { type, user, created_at: at } of this.#client.list(
+      path,
+      schema.timelineSchema,
+      query,
+    )) {
+      const change = toStateChange(type);
+      if (change !== undefined) {
+        changes.push({ change, by: loginOf(user), at });
+      }
+    }
+    return changes;
   }
 
   async createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment> {
@@ -226,6 +290,14 @@ class GiteaForge implements Forge {
   async #mustStillBe(repository: RepositoryRef): Promise<void> {
     const { id } = await this.#client.get(pathOf(repository), schema.repositorySchema);
     mustBe(repository, id);
+  }
+
+  async #items(path: string, query: Record<string, string>): Promise<ForgeItem[]> {
+    const items: ForgeItem[] = [];
+    for await (const item of this.#client.list(path, schema.itemsSchema, query)) {
+      items.push(toItem(item));
+    }
+    return items;
   }
 
   /** An issue, or a pull request as an issue. */

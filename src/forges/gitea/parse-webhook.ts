@@ -10,7 +10,7 @@ import {
   type WebhookParser,
 } from '../webhook.ts';
 import { loginOf, toHead } from './convert.ts';
-import { pullRequestHeadSchema } from './schema.ts';
+import { pullRequestHeadSchema, timeSchema } from './schema.ts';
 
 /** Deliveries of Gitea, whose labels are not read: they were seen to be wrong (`PUT …/labels` sends none). */
 export const giteaWebhooks: WebhookParser = {
@@ -122,7 +122,12 @@ const reviewTypes: Readonly<Record<string, { header: string; verdict: ReviewVerd
 const user = z.object({ login: z.string().check(z.minLength(1)) });
 const positive = z.int().check(z.positive());
 /** An issue, or a pull request as an issue. */
-const item = z.object({ number: positive, title: z.string(), html_url: z.string() });
+const item = z.object({
+  number: positive,
+  title: z.string(),
+  html_url: z.string(),
+  updated_at: timeSchema,
+});
 const pullRequest = z.extend(item, { merged: z.boolean(), head: pullRequestHeadSchema });
 const base = z.object({
   action: z.string(),
@@ -200,9 +205,9 @@ function parseReviewEvent(event: string, body: object): ForgeEvent | IgnoredEven
 
 /** What every event tells. */
 function about(
-  { number, title, html_url: url }: z.infer<typeof item>,
+  { number, title, html_url: url, updated_at: at }: z.infer<typeof item>,
   { repository, sender }: z.infer<typeof base>,
-): Pick<ForgeEvent, 'repository' | 'number' | 'sender' | 'title' | 'url'> {
+): Pick<ForgeEvent, 'repository' | 'number' | 'sender' | 'title' | 'url' | 'at'> {
   const { id, name, owner, html_url: home } = repository;
   return {
     repository: { forgeHost: new URL(home).host, id, owner: owner.login, name },
@@ -210,6 +215,7 @@ function about(
     sender: sender.login,
     title,
     url,
+    at,
   };
 }
 

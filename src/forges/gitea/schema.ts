@@ -11,6 +11,12 @@ const text = z.pipe(
   z.transform((value) => value ?? ''),
 );
 
+/** Seconds in some time zone, as epoch milliseconds. */
+export const timeSchema = z.pipe(
+  z.iso.datetime({ offset: true }),
+  z.transform((text) => Date.parse(text)),
+);
+
 const user = z.object({ login: z.string() });
 /** Null for an account that is gone. */
 const author = z.nullish(user);
@@ -30,6 +36,10 @@ export const repositorySchema = z.object({
   archived: z.boolean(),
 });
 
+export const accessibleRepositoriesSchema = z.array(
+  z.extend(repositorySchema, { permissions: z.object({ push: z.boolean() }) }),
+);
+
 export const issueSchema = z.object({
   number: z.number(),
   title: z.string(),
@@ -43,6 +53,15 @@ export const issueSchema = z.object({
   pull_request: z.nullish(z.object({})),
   repository: z.object({ id: z.number() }),
 });
+
+/** An issue or a pull request, from a listing that may span repositories. */
+export const itemsSchema = z.array(
+  z.extend(issueSchema, {
+    created_at: timeSchema,
+    updated_at: timeSchema,
+    repository: z.object({ id: z.number(), name: z.string(), owner: z.string() }),
+  }),
+);
 
 export const pullRequestHeadSchema = z.object({
   /** The branch's name; empty for a PR made by a push to `refs/for/…`, which has none. */
@@ -130,6 +149,7 @@ export const teamsSchema = z.array(
 export type GiteaUser = z.infer<typeof author>;
 export type GiteaRepository = z.infer<typeof repositorySchema>;
 export type GiteaIssue = z.infer<typeof issueSchema>;
+export type GiteaItem = z.infer<typeof itemsSchema>[number];
 export type GiteaPullRequest = z.infer<typeof pullRequestSchema>;
 export type GiteaPullRequestHead = z.infer<typeof pullRequestHeadSchema>;
 export type GiteaComment = z.infer<typeof commentSchema>;
@@ -137,12 +157,18 @@ export type GiteaReview = z.infer<typeof reviewsSchema>[number];
 export type GiteaDirectoryEntry = z.infer<typeof entrySchema>;
 export type GiteaInlineComment = z.infer<typeof inlineCommentsSchema>[number];
 
-/** `label` with body `1` when it was put on, without when it was taken off. */
-export const timelineSchema = z.array(
-  z.object({
-    type: z.string(),
-    user: author,
-    body: text,
-    label: z.nullish(z.object({ name: z.string() })),
-  }),
+/** `label` with body `1` when it was put on, without when it was taken off. Null, not empty, when nothing happened. */
+export const timelineSchema = z.pipe(
+  z.nullish(
+    z.array(
+      z.object({
+        type: z.string(),
+        user: author,
+        body: text,
+        created_at: timeSchema,
+        label: z.nullish(z.object({ name: z.string() })),
+      }),
+    ),
+  ),
+  z.transform((entries) => entries ?? []),
 );

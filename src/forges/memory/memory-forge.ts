@@ -5,7 +5,7 @@ import {
   ForgeRefusedError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge } from '../forge.ts';
+import type { DirectoryEntry, Forge, ForgeItem, StateChange } from '../forge.ts';
 import {
   itemOf,
   type MemoryItem,
@@ -19,7 +19,7 @@ import {
 const maxFileBytes = 1024 * 1024;
 
 /** The methods of a forge, all of which can be made to fail. */
-export type ForgeMethod = Exclude<keyof Forge, 'host'>;
+export type ForgeMethod = Exclude<keyof Forge, 'host' | 'requests'>;
 
 /** `before`: nothing has happened; `after`: the effect is there, only the answer was lost. */
 export type FaultTime = 'before' | 'after';
@@ -29,6 +29,7 @@ export class MemoryForge implements Forge {
   readonly host: string;
   readonly #site: MemorySite;
   readonly #login: string;
+  #requests = 0;
   readonly #faults = new Map<ForgeMethod, { error: Error; time: FaultTime }[]>();
 
   /** @param login the account that the calls are made with */
@@ -36,6 +37,10 @@ export class MemoryForge implements Forge {
     this.host = site.host;
     this.#site = site;
     this.#login = login;
+  }
+
+  get requests(): number {
+    return this.#requests;
   }
 
   /** The next call of `method` rejects with `error`; given twice, the next two do. */
@@ -90,6 +95,46 @@ export class MemoryForge implements Forge {
     branch: string,
   ): Promise<PullRequest | undefined> {
     return this.#call('findLatestPullRequest', () => this.#pullsOf(repository, branch)[0]);
+  }
+
+  listWritableRepositories(): Promise<readonly RepositoryRef[]> {
+    return this.#call('listWritableRepositories', () =>
+      this.#site
+        .all()
+        .filter(({ roles, archived }) => {
+          const role = roles.get(this.#login);
+          return !archived && (role === 'write' || role === 'admin');
+        })
+        .map((repository) => this.#repository(repository).ref),
+    );
+  }
+
+  listOpenItems(repository: RepositoryRef): Promise<readonly ForgeItem[]> {
+    return this.#call('listOpenItems', () =>
+      this.#items(this.#toRead(repository)).filter(({ state }) => state === 'open'),
+    );
+  }
+
+  listChangedItems(owner: string, since: number): Promise<readonly ForgeItem[]> {
+    return this.#call('listChangedItems', () => {
+      const repositories = this.#site.all().filter((repository) => repository.owner === owner);
+      if (repositories.length === 0) {
+        throw new ForgeNotFoundError(`nobody is named ${owner}`, { status: 400 });
+      }
+      return repositories
+        .flatMap((repository) => this.#items(repository))
+        .filter(({ changedAt }) => changedAt >= since);
+    });
+  }
+
+  listStateChanges(
+    repository: RepositoryRef,
+    number: number,
+    since = 0,
+  ): Promise<readonly StateChange[]> {
+    return this.#call('listStateChanges', () =>
+      itemOf(this.#toRead(repository), number).stateChanges.filter(({ at }) => at >= since),
+    );
   }
 
   createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment> {
@@ -184,6 +229,7 @@ export class MemoryForge implements Forge {
   }
 
   async #call<T>(method: ForgeMethod, act: () => T): Promise<T> {
+    this.#requests++;
     const fault = this.#faults.get(method)?.shift();
     if (fault?.time === 'before') {
       throw fault.error;
@@ -228,6 +274,25 @@ export class MemoryForge implements Forge {
     const { number, title, body, state, author, labels, assignees } = item;
     const url = `${this.#site.webUrl(repository)}/issues/${number}`;
     return { number, title, body, state, url, author, labels, assignees };
+  }
+
+  #items(repository: MemoryRepository): ForgeItem[] {
+    return [...repository.items.values()].map((item) => {
+      const { number, title, state, author, labels, assignees, createdAt, changedAt } = item;
+      return {
+        repository: this.#repository(repository).ref,
+        number,
+        isPullRequest: isPull(item),
+        title,
+        state,
+        url: `${this.#site.webUrl(repository)}/${isPull(item) ? 'pulls' : 'issues'}/${number}`,
+        author,
+        labels,
+        assignees,
+        createdAt,
+        changedAt,
+      };
+    });
   }
 
   #pullRequest(repository: MemoryRepository, item: MemoryPullItem): PullRequest {

@@ -1,5 +1,6 @@
 import { ForgeMovedError, ForgeNotFoundError, ForgeRefusedError } from '../../domain/errors.ts';
 import type { Comment, RepositoryRef, ReviewVerdict } from '../../domain/issue.ts';
+import type { StateChange } from '../forge.ts';
 
 /** What a person may do with a repository. */
 export type MemoryRole = 'read' | 'write' | 'admin';
@@ -31,6 +32,9 @@ export interface MemoryItem {
   readonly labellers: Map<string, string>;
   assignees: readonly string[];
   readonly comments: Comment[];
+  readonly stateChanges: StateChange[];
+  readonly createdAt: number;
+  changedAt: number;
   readonly pull?: MemoryPull;
 }
 
@@ -48,7 +52,7 @@ export const memoryDefaultBranch = 'main';
 
 /**
  * The code host behind `MemoryForge`: what is there, the means to seed it, and people who act on it. Its clock stands
- * still but for one second per comment, so that tests see the same times in every run.
+ * still but for one second per change, so that tests see the same times in every run.
  */
 export class MemorySite {
   readonly host: string;
@@ -134,6 +138,10 @@ export class MemorySite {
     return current ?? this.byId(this.#formerNames.get(`${owner}/${name}`) ?? 0);
   }
 
+  all(): readonly MemoryRepository[] {
+    return [...this.#repositories.values()];
+  }
+
   exists(id: number): boolean {
     return this.#repositories.has(id);
   }
@@ -142,10 +150,15 @@ export class MemorySite {
     return ++this.#lastId;
   }
 
+  /** Lets so much time pass. */
+  pass(ms: number): void {
+    this.#clock += ms;
+  }
+
   /** One second after the time before. */
-  nextTime(): string {
+  nextTime(): number {
     this.#clock += 1000;
-    return new Date(this.#clock).toISOString();
+    return this.#clock;
   }
 
   webUrl(repository: MemoryRepository): string {
@@ -156,6 +169,7 @@ export class MemorySite {
     repository: MemoryRepository,
     item: Pick<MemoryItem, 'author' | 'title' | 'body'> & T,
   ): MemoryItem & T {
+    const now = this.nextTime();
     const added = {
       number: repository.items.size + 1,
       state: 'open' as const,
@@ -163,10 +177,19 @@ export class MemorySite {
       labellers: new Map((item.labels ?? []).map((label) => [label, item.author])),
       assignees: [],
       comments: [],
+      stateChanges: [],
+      createdAt: now,
+      changedAt: now,
       ...item,
     };
     repository.items.set(added.number, added);
     return added;
+  }
+
+  changeState(item: MemoryItem, change: StateChange['change'], by: string): void {
+    item.changedAt = this.nextTime();
+    item.state = change === 'closed' ? 'closed' : 'open';
+    item.stateChanges.push({ change, by, at: item.changedAt });
   }
 
   addComment(
@@ -175,10 +198,11 @@ export class MemorySite {
     comment: Pick<Comment, 'author' | 'body'> & Partial<Comment>,
   ): Comment {
     const id = this.nextId();
+    item.changedAt = this.nextTime();
     const added: Comment = {
       id,
       kind: 'conversation',
-      createdAt: this.nextTime(),
+      createdAt: new Date(item.changedAt).toISOString(),
       url: `${this.webUrl(repository)}/issues/${item.number}#comment-${id}`,
       ...comment,
     };
@@ -254,19 +278,22 @@ export class MemoryPerson {
       item.labellers.set(label, this.#login);
     }
     item.labels = labels;
+    item.changedAt = this.#site.nextTime();
   }
 
   setAssignees(number: number, assignees: readonly string[]): void {
-    this.#item(number).assignees = assignees;
+    const item = this.#item(number);
+    item.assignees = assignees;
+    item.changedAt = this.#site.nextTime();
   }
 
   /** Closes an issue, or a pull request without merging it. */
   close(number: number): void {
-    this.#item(number).state = 'closed';
+    this.#site.changeState(this.#item(number), 'closed', this.#login);
   }
 
   reopen(number: number): void {
-    this.#item(number).state = 'open';
+    this.#site.changeState(this.#item(number), 'reopened', this.#login);
   }
 
   /** @returns the comment's id */
@@ -318,7 +345,7 @@ export class MemoryPerson {
   deleteBranch(branch: string): void {
     this.#repository.branches.delete(branch);
     for (const pull of openPullsOf(this.#repository, this.#repository.id, branch)) {
-      pull.state = 'closed';
+      this.#site.changeState(pull, 'closed', this.#login);
     }
   }
 
@@ -353,7 +380,7 @@ export class MemoryPerson {
     const baseBranch = branchOf(this.#repository, base);
     this.#repository.branches.set(base, new Set([...baseBranch, ...headBranch]));
     item.pull.merged = true;
-    item.state = 'closed';
+    this.#site.changeState(item, 'closed', this.#login);
   }
 
   #item(number: number): MemoryItem {

@@ -153,6 +153,7 @@ describe('the recorded deliveries of a Gitea', () => {
   test('name the issue for people, and say nothing of its labels', () => {
     expect(parse(recorded('04-issues-label_updated.json'))).toEqual({
       ...issue(2, 'labelled'),
+      at: expect.any(Number),
       title: expect.any(String),
       url: 'http://gitea.example/acme/widgets/issues/2',
     });
