@@ -44,6 +44,7 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
     secret: webhookSecret,
     names,
     deliveries: store.deliveries,
+    onSignature: () => {},
     onAccepted: () => {},
   });
   return server;

@@ -34,6 +34,7 @@ import { createForge, webhookParser } from './forges/registry.ts';
 import { createInbox } from './inbox/inbox.ts';
 import { createNotifications } from './notifications/notifications.ts';
 import { createNotifiers } from './notifications/registry.ts';
+import { WebhookWatch } from './notifications/webhook-watch.ts';
 import { openStore } from './store/open-store.ts';
 import { createClient } from './temporal/client.ts';
 import {
@@ -141,6 +142,14 @@ export async function startOrchestrator(
     log: logger.child({ part: 'notifications' }),
   });
 
+  const webhookWatch = new WebhookWatch({
+    deliveries: store.deliveries,
+    store: store.notifications,
+    notifications,
+    everyMs: config.reconcileIntervalMs,
+  });
+  const notTold = (error: unknown): void => logger.error({ err: error }, 'people are not told');
+
   installTemporalLogger(logger);
   let workers: Workers | undefined;
   const working = keepWorking(logger, async (signal) => {
@@ -182,7 +191,11 @@ export async function startOrchestrator(
           forge: createForge('gitea', config.forge),
           store,
           org: config.forge.org,
-          onFound: () => inbox.wake(),
+          onFound(found) {
+            inbox.wake();
+            webhookWatch.found(found);
+          },
+          onTurn: () => webhookWatch.review(),
           log: logger.child({ part: 'reconcile' }),
         }),
       });
@@ -225,6 +238,7 @@ export async function startOrchestrator(
     secret: config.server.webhookSecret,
     names: config.server,
     deliveries: store.deliveries,
+    onSignature: (fits) => void webhookWatch.signature(fits).catch(notTold),
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });

@@ -14,6 +14,8 @@ export interface NotificationParts {
   readonly notifiers: readonly Notifier[];
   readonly start: StartSending;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Default: the system's clock. */
+  readonly now?: () => number;
 }
 
 /** What people are told besides on the forge. */
@@ -34,6 +36,7 @@ export function createNotifications({
   notifiers,
   start,
   log,
+  now = Date.now,
 }: NotificationParts): Notifications {
   /** One at a time. */
   let handingOver: Promise<void> = Promise.resolve();
@@ -43,13 +46,13 @@ export function createNotifications({
       if (wanting(notification.event).length === 0) {
         return;
       }
-      if (await store.add({ ...notification, raisedAt: Date.now() })) {
+      if (await store.add({ ...notification, raisedAt: now() })) {
         log.info({ event: notification.event, subject: notification.subject }, 'people are told');
       }
       void notifications.handOver();
     },
 
-    over: (subject) => store.over(subject, Date.now()),
+    over: (subject) => store.over(subject, now()),
 
     handOver() {
       handingOver = handingOver.then(handOverAll).catch((error: unknown) => {

@@ -48,7 +48,7 @@ export interface DeliveryStore {
 /** What is not given is not asked for. Times are of the receipt: `since` is the first, `until` the first no more. */
 export interface DeliveryFilter {
   readonly state?: DeliveryState | undefined;
-  readonly repository?: RepositoryRef | undefined;
+  readonly repository?: Pick<RepositoryRef, 'id'> | undefined;
   /** Of the repository. */
   readonly issue?: number | undefined;
   readonly since?: number | undefined;

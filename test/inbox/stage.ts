@@ -116,6 +116,7 @@ export async function setStage(path?: string): Promise<Stage> {
     secret: recordedSecret,
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: store.deliveries,
+    onSignature: () => {},
     onAccepted: () => inbox.wake(),
   });
   inbox.start();
