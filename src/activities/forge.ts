@@ -69,7 +69,11 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
     }
     const targeting = await judgeIssue(issue, found);
     if (targeting.verdict === 'untargeted') {
-      await store.issues.markUntargeted(issue, Date.now());
+      // Whoever wrote an issue may close and reopen it: that alone begins no other life.
+      const asOpen = await judgeIssue(issue, { ...found, state: 'open' });
+      if (asOpen.verdict === 'untargeted') {
+        await store.issues.markUntargeted(issue, Date.now());
+      }
       return { verdict: 'not-now', reason: targeting.reason };
     }
     if (

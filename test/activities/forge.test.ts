@@ -106,6 +106,17 @@ describe('openLife', () => {
     expect(await checkTarget()).toEqual({ targeted: true });
   });
 
+  test('begins none after the end for an issue that was seen closed and is open again, unless that was the event', async () => {
+    const { alice, number, open } = await aFinishedTarget();
+    alice.close(number);
+    expect(await open('closed', { lastSequence: 6 })).toMatchObject({ verdict: 'not-now' });
+    alice.reopen(number);
+    // What an outsider's reopening counts as.
+    expect(await open('edited', { lastSequence: 7 })).toMatchObject({ verdict: 'not-now' });
+    const reopened = { cause: 'reopened', lastSequence: 8 } as const;
+    expect(await open('reopened', reopened)).toMatchObject({ verdict: 'target' });
+  });
+
   test('begins none for an outsider who chose label and assignee, and one when a writer puts the label there', async () => {
     const { alice, number, open } = await aTarget('mallory');
     expect(await open('hers')).toMatchObject({
