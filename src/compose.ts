@@ -69,7 +69,9 @@ export async function startOrchestrator(
   const { dataDirectory } = config;
   started.use(await lockDataDirectory(dataDirectory));
 
-  const store = await openStore(config.databaseFile);
+  const store = await openStore(config.databaseFile, {
+    onCopied: (copy) => logger.info({ copy }, 'the store was copied: its schema is changed now'),
+  });
   started.defer(() => store.close());
   const token = await ensureApiToken(config.apiTokenFile);
 
@@ -123,7 +125,11 @@ export async function startOrchestrator(
   const connection = Connection.lazy(connectionOptions);
   started.defer(() => connection.close());
   const client = createClient(connection, namespace);
-  const settings = { ...config.lifecycle, continueAsNewAfter: 2_000 };
+  const settings = {
+    ...config.lifecycle,
+    continueAsNewAfter: 2_000,
+    shows: { labels: config.stateLabels },
+  };
 
   const inbox = createInbox({
     store,
@@ -131,6 +137,7 @@ export async function startOrchestrator(
     forge,
     org: config.forge.org,
     signals: createWorkflowSignals(client, settings),
+    lookAt,
     log: logger.child({ part: 'inbox' }),
   });
 
@@ -168,7 +175,12 @@ export async function startOrchestrator(
         hostId,
         places,
         forge: createForgeActivities({ forge, store, catalogue, hostId, org: config.forge.org }),
-        reports: createReportActivities({ forge, store, lookAt }),
+        reports: createReportActivities({
+          forge,
+          store,
+          lookAt,
+          publicUrl: config.server.publicUrl,
+        }),
         records: createRecordActivities(store, notifications),
         hostActivities: createHostActivities({
           host,
@@ -225,7 +237,7 @@ export async function startOrchestrator(
       remembered({ name: 'forge', check: async () => void (await forge.whoAmI()) }, 10_000),
       {
         name: 'bottles',
-        check: async () => (backends.size > 0 ? undefined : 'no bottle backend works here'),
+        check: async () => (backends.size > 0 ? undefined : whyNoBackend(found)),
       },
     ],
     token,
@@ -308,6 +320,13 @@ function warnOfPlainHttp({ host, publicUrl }: Config['server'], logger: Logger):
       'others can reach this address, and it speaks plain HTTP: who sees the traffic sees the tokens of the API. Put TLS in front of it, a reverse proxy say, and give its address as ORCHESTRATOR_PUBLIC_URL',
     );
   }
+}
+
+function whyNoBackend(found: Awaited<ReturnType<typeof findBackends>>): string {
+  const reasons = found.flatMap(({ backend, check }) =>
+    check.usable ? [] : [`${backend.name}: ${check.reason}`],
+  );
+  return `no bottle backend works here (${reasons.join('; ')}). \`orchestrator doctor\` says what helps.`;
 }
 
 function lookAt(issue: IssueRef): string {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { findBuilt, programVersion } from './built.ts';
 import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureDebianPackages } from './debian-packages.ts';
 import { readToolEnvironment, type Report, type ToolEnvironment } from './environment.ts';
+import { runProgram } from './program.ts';
 
 const usualHost = 'unix:///var/run/docker.sock';
 const startMs = 30_000;
@@ -34,13 +35,21 @@ export async function provideDockerEngine(
       `no Docker Engine answers at ${host}. Install Docker Engine 20.10 or newer and start it, or set DOCKER_HOST.`,
     );
   }
-  await ensureDebianPackages(report, environment, { dockerd: 'docker.io', setpriv: 'util-linux' });
   report(`starting a Docker Engine for this purpose alone: none answers at ${host}`);
-  return await startEngine(environment, parent);
+  return await startDockerEngine(report, environment, parent);
 }
 
-/** Its containers have no network, so that it touches neither bridges nor firewall. */
-async function startEngine({ path }: ToolEnvironment, parent: string): Promise<DockerEngine> {
+/**
+ * An Engine for the caller alone, with directories of its own below `parent`; only for root. It makes no bridge and touches no firewall: its
+ * containers have no network but the ones that are made for them, and out of those no way.
+ */
+export async function startDockerEngine(
+  report: Report,
+  environment: ToolEnvironment = readToolEnvironment(),
+  parent: string = tmpdir(),
+): Promise<DockerEngine> {
+  await ensureDebianPackages(report, environment, { dockerd: 'docker.io', setpriv: 'util-linux' });
+  const { path } = environment;
   const directory = await mkdtemp(join(parent, 'docker-'));
   const host = `unix://${directory}/docker.sock`;
   const log = openSync(join(directory, 'log'), 'a');
@@ -62,6 +71,9 @@ async function startEngine({ path }: ToolEnvironment, parent: string): Promise<D
       daemon.kill('SIGTERM');
       await exited;
     }
+    // Where it had a network, the daemon leaves this one mounted.
+    const mounted = join(directory, 'run', 'netns', 'default');
+    if (existsSync(mounted)) await runProgram('umount', [mounted]).catch(() => undefined);
     await rm(directory, { recursive: true, force: true });
   };
   const end = Date.now() + startMs;

@@ -1,6 +1,7 @@
 /** Brings everything that `npm test` needs beyond the npm packages; run by `temporal-dev.sh test`. */
 import { agentCliNames, ensureAgentCli } from './agent-clis.ts';
 import { ensureDebianPackages } from './debian-packages.ts';
+import { ensureDockerCompose } from './docker-compose.ts';
 import { provideDockerEngine } from './docker-engine.ts';
 import { ensureDockerImage } from './docker-image.ts';
 import { ensureGitea } from './gitea.ts';
@@ -26,6 +27,7 @@ async function ensureDocker(): Promise<void> {
   try {
     await using engine = await provideDockerEngine(report);
     await ensureDockerImage(engine.host, report);
+    await ensureDockerCompose(report);
   } catch (error) {
     if (process.getuid?.() === 0) throw error;
     report(`${String(error)} The tests of Docker bottles are left out.`);

@@ -3,7 +3,7 @@ import { log } from '@temporalio/activity';
 import { ForgeNotFoundError } from '../domain/errors.ts';
 import { bottleBranch } from '../domain/ids.ts';
 import { formatIssue, type Issue, type IssueRef } from '../domain/issue.ts';
-import { targetProblemReport } from '../domain/reports.ts';
+import { retryWithoutTargetReport, targetProblemReport } from '../domain/reports.ts';
 import { agentLabelPrefix, judgeTarget, type Targeting } from '../domain/targeting.ts';
 import type { Catalogue } from '../agents/catalogue.ts';
 import type { Forge } from '../forges/forge.ts';
@@ -12,7 +12,7 @@ import type { IssueRecord, Store } from '../store/store.ts';
 import type { Life } from '../workflows/issue-state.ts';
 import { heartbeating } from './heartbeat.ts';
 import type { ForgeActivities, OpenLifeInput, OpenLifeOutput } from './inputs.ts';
-import { postOnce } from './post-once.ts';
+import { postOnIssue } from './post-on-issue.ts';
 import { inRepository } from './repository.ts';
 
 export interface ForgeActivityPorts {
@@ -74,6 +74,11 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       if (asOpen.verdict === 'untargeted') {
         await store.issues.markUntargeted(issue, Date.now());
       }
+      if (input.cause === 'retry') {
+        const key = { slug: 'target', run: 0, digest: `retry-${input.executionId}` };
+        const report = retryWithoutTargetReport(targeting.reason);
+        await postOnIssue(ports, issue, issue.number, key, report);
+      }
       return { verdict: 'not-now', reason: targeting.reason };
     }
     if (
@@ -84,7 +89,7 @@ export function createForgeActivities(ports: ForgeActivityPorts): ForgeActivitie
       return { verdict: 'not-now', reason: 'its life has ended: reopen it, or use retry' };
     }
     if (targeting.verdict === 'invalid') {
-      await postOnce(
+      await postOnIssue(
         ports,
         issue,
         issue.number,

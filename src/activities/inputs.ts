@@ -2,6 +2,7 @@ import type { IssueRef } from '../domain/issue.ts';
 import type { Phase, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
 import type { NotifiedEnd } from '../workflows/notified-end.ts';
 import type { BeginCause, Life } from '../workflows/issue-state.ts';
+import type { ShownState } from '../workflows/shown-state.ts';
 
 /**
  * What activities take and give. All of it goes into Temporal's history: references, digests and small facts only.
@@ -33,6 +34,10 @@ export interface ForgeActivities {
 export interface ReportActivities {
   /** About a run that people must know of. */
   reportRun(input: ReportRunInput): Promise<void>;
+  /** Says that nothing begins until somebody approves, and how to. */
+  askForApproval(input: BottleInput & { readonly agent: string }): Promise<void>;
+  /** Shows on the forge where the issue is. */
+  showState(input: { readonly issue: IssueRef } & ShownState): Promise<void>;
   reportLaunchFailure(
     input: RunInput & { readonly pullRequest: number | undefined; readonly reason: string },
   ): Promise<void>;
@@ -122,4 +127,5 @@ export interface PhaseInput extends RunInput {
   readonly parkedUntil?: number | undefined;
   /** People are told of this besides on the forge, if they asked for that. */
   readonly notify?: NotifiedEnd | undefined;
+  readonly awaitsApproval?: boolean | undefined;
 }

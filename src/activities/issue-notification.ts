@@ -1,6 +1,7 @@
 import { pullRequestUrl } from '../domain/issue.ts';
 import type { NotificationContent } from '../domain/notification.ts';
 import {
+  approvalNotification,
   launchFailureNotification,
   type OfIssue,
   pullRequestNotification,
@@ -11,7 +12,10 @@ import type { NotifiedEnd } from '../workflows/notified-end.ts';
 import type { PhaseInput } from './inputs.ts';
 import { readEndedRun } from './read-ended-run.ts';
 
-/** What people are told of a run's end: once, however often its phase is recorded. Undefined for a run without an end. */
+/**
+ * What people are told with a phase: of a run's end, or that approval is waited for. Once, however often it is recorded.
+ * Undefined for a run without an end.
+ */
 export async function issueNotification(
   store: Store,
   event: NotifiedEnd,
@@ -34,9 +38,14 @@ export async function issueNotification(
     },
     url: pullRequest === undefined ? record.url : pullRequestUrl(record.url, pullRequest),
   });
-  return content && { ...content, subject: `run/${input.slug}/${input.run}` };
+  const subject =
+    input.awaitsApproval === true ? `approval/${input.slug}` : `run/${input.slug}/${input.run}`;
+  return content && { ...content, subject };
 
   async function contentOf(about: OfIssue): Promise<NotificationContent | undefined> {
+    if (input.awaitsApproval === true) {
+      return approvalNotification(about, record?.agentName ?? '');
+    }
     if (event === 'pull-request') {
       return pullRequestNotification(about, input.run);
     }

@@ -1,4 +1,5 @@
 import type { LaunchPlan } from '../agents/catalogue.ts';
+import { parseCommentCommand } from '../domain/comment-command.ts';
 import type { Comment } from '../domain/issue.ts';
 import { resumePrompt, startPrompt, threadPrompt } from '../domain/prompts.ts';
 import type { Forge } from '../forges/forge.ts';
@@ -48,7 +49,14 @@ async function quote(
   for (const number of new Set(taken.map((comment) => comment.on))) {
     const wanted = new Set(taken.filter((one) => one.on === number).map(nameOf));
     const found = await list(number);
-    quoted.push(...found.filter((comment) => wanted.has(nameOf(comment))));
+    quoted.push(
+      ...found.filter(
+        (comment) =>
+          wanted.has(nameOf(comment)) &&
+          // It may have become one by an edit that is not known yet.
+          (comment.kind !== 'conversation' || parseCommentCommand(comment.body) === undefined),
+      ),
+    );
   }
   return quoted.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
 }

@@ -11,7 +11,7 @@ export function createRecordActivities(
   return {
     async recordPhase(input) {
       const { issue, phase, run, lastSequence } = input;
-      const { pullRequest, pullRequestMerged, outcome, parkedUntil } = input;
+      const { pullRequest, pullRequestMerged, outcome, parkedUntil, awaitsApproval } = input;
       await store.issues.update(issue, {
         phase,
         run,
@@ -21,7 +21,14 @@ export function createRecordActivities(
           ? {}
           : { prNumber: pullRequest, prMerged: pullRequestMerged }),
         ...(outcome === undefined ? {} : { outcome }),
-        ...(phase === 'failed' ? {} : { attention: null }),
+        ...(phase === 'failed'
+          ? {}
+          : {
+              attention:
+                awaitsApproval === true
+                  ? 'waits for approval: comment `/bottle approve`, or `orchestrator approve`'
+                  : null,
+            }),
       });
       const notification = input.notify && (await issueNotification(store, input.notify, input));
       if (notification !== undefined) {

@@ -1,16 +1,13 @@
 import { log } from '@temporalio/activity';
-import type { IssueRef } from '../domain/issue.ts';
-import { launchFailureReport, runReport } from '../domain/reports.ts';
-import type { Forge } from '../forges/forge.ts';
-import type { Store } from '../store/store.ts';
+import { formatIssue, type IssueRef } from '../domain/issue.ts';
+import { approvalReport, launchFailureReport, runReport } from '../domain/reports.ts';
 import { heartbeating } from './heartbeat.ts';
 import type { ReportActivities } from './inputs.ts';
-import { postOnce } from './post-once.ts';
+import { postOnIssue } from './post-on-issue.ts';
 import { readEndedRun } from './read-ended-run.ts';
+import { type ShowStatePorts, stateShower } from './show-state.ts';
 
-export interface ReportActivityPorts {
-  readonly forge: Forge;
-  readonly store: Store;
+export interface ReportActivityPorts extends ShowStatePorts {
   /** Tells a person how to look at an issue. */
   readonly lookAt: (issue: IssueRef) => string;
 }
@@ -27,13 +24,20 @@ export function createReportActivities(ports: ReportActivityPorts): ReportActivi
       }
       const body = runReport({ ...ended, look: lookAt(issue) });
       const key = { slug, run, digest: 'run-end' };
-      await postOnce(ports, issue, pullRequest ?? issue.number, key, body);
+      await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
+    },
+
+    showState: stateShower(ports),
+
+    async askForApproval({ issue, slug, agent }) {
+      const key = { slug, run: 0, digest: 'approval' };
+      await postOnIssue(ports, issue, issue.number, key, approvalReport(agent, formatIssue(issue)));
     },
 
     async reportLaunchFailure({ issue, slug, run, pullRequest, reason }) {
       const body = launchFailureReport({ run, reason, look: lookAt(issue) });
       const key = { slug, run, digest: 'launch-failed' };
-      await postOnce(ports, issue, pullRequest ?? issue.number, key, body);
+      await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
     },
   });
 }

@@ -1,5 +1,7 @@
 import type { IssueRef } from '../domain/issue.ts';
-import type { Phase } from '../domain/run.ts';
+import type { CommandAnswer, IssueCommand } from '../domain/issue-command.ts';
+
+export type { CommandAnswer, IssueCommand } from '../domain/issue-command.ts';
 
 /**
  * What the API asks of the issues' workflows. An issue is named with its repository's first-seen name.
@@ -19,16 +21,6 @@ export interface IssueCommands {
   timeline(issue: IssueRef): Promise<readonly TimelineEntry[] | undefined>;
 }
 
-/** `by` says who asked, for the timeline. */
-export type IssueCommand =
-  | { readonly type: 'freeze' | 'resume' | 'retry' | 'destroy'; readonly by: string }
-  | { readonly type: 'extend'; readonly by: string; readonly byMs: number };
-
-export type CommandAnswer =
-  | { readonly answer: 'accepted'; readonly phase: Phase }
-  | { readonly answer: 'refused'; readonly reason: string }
-  | { readonly answer: 'no-workflow' };
-
 /** What only the workflow knows; the rest is in the store. Times are epoch milliseconds. */
 export interface WorkflowStatus {
   /** Set while a run has one. */
@@ -36,6 +28,8 @@ export interface WorkflowStatus {
   readonly unreadComments: number;
   /** True while the label or the assignee is away: nothing resumes. */
   readonly held: boolean;
+  /** True until somebody approves: nothing launches. */
+  readonly awaitsApproval: boolean;
 }
 
 export interface TimelineEntry {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { approveCommand } from './approve.ts';
 import { exitCodes } from './cli-error.ts';
 import { destroyCommand } from './destroy.ts';
 import { extendCommand } from './extend.ts';
@@ -33,6 +34,7 @@ export function buildProgram({ version, run, further = [] }: ProgramParts): Comm
     statusCommand(),
     showCommand(),
     logsCommand(),
+    approveCommand(),
     freezeCommand(),
     resumeCommand(),
     retryCommand(),

@@ -11,7 +11,7 @@ import { print, printJson } from './terminal.ts';
  */
 export async function sendCommand(
   word: IssueWord,
-  command: 'freeze' | 'resume' | 'retry' | 'destroy' | 'extend',
+  command: 'approve' | 'freeze' | 'resume' | 'retry' | 'destroy' | 'extend',
   effect: (phase: Phase) => string,
   options: GlobalOptions,
   more: {

@@ -187,6 +187,7 @@ function formatFacts(issue: IssueDetailView, width: number | undefined, clock: C
       facts.push(
         ['deadline', workflow.deadlineAt !== null && formatTime(workflow.deadlineAt, clock)],
         ['unread', workflow.unreadComments > 0 && countComments(workflow.unreadComments)],
+        ['approval', workflow.awaitsApproval && '`orchestrator approve` lets it begin'],
         ['held', workflow.held && 'until the label and the assignee are back'],
       );
       break;

@@ -44,7 +44,11 @@ export interface Config {
     /** Undefined: unsigned deliveries are accepted, because somebody asked for that. */
     readonly webhookSecret: string | undefined;
   };
-  readonly lifecycle: Pick<Settings, 'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs'>;
+  readonly lifecycle: Pick<
+    Settings,
+    'watchdogTimeoutMs' | 'runDeadlineMs' | 'commentDebounceMs' | 'approval'
+  >;
+  readonly stateLabels: boolean;
   readonly reconcileIntervalMs: number;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
@@ -126,6 +130,8 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'publicUrl',
       'allowedHosts',
       'maxBottles',
+      'approval',
+      'stateLabels',
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
@@ -169,7 +175,9 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       watchdogTimeoutMs: known.watchdogTimeoutMs,
       runDeadlineMs: known.runDeadlineMs,
       commentDebounceMs: known.commentDebounceMs,
+      approval: known.approval,
     },
+    stateLabels: known.stateLabels,
     reconcileIntervalMs: known.reconcileIntervalMs,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },

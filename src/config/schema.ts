@@ -108,6 +108,10 @@ const usualEvents = notificationEvents.filter((event) => event !== 'pull-request
 
 const eventNamesForm = `names of events with commas between them: ${notificationEvents.join(', ')}`;
 
+const trueOrFalse = z
+  .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
+  .transform((text) => text === 'true' || text === '1');
+
 const secretText = z
   .string()
   .min(1, { error: 'is empty' })
@@ -160,9 +164,7 @@ export const settings = {
       'Accept unsigned deliveries, on a loopback address: whoever reaches the port can start agents. For experiments only.',
     form: 'true or false',
     default: 'false',
-    schema: z
-      .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
-      .transform((text) => text === 'true' || text === '1'),
+    schema: trueOrFalse,
   },
   host: {
     variable: 'FORGE_WEBHOOK_HOST',
@@ -208,6 +210,22 @@ export const settings = {
     form: 'a whole number from 1 to 1000',
     default: '2',
     schema: wholeNumber(1, 1000),
+  },
+  approval: {
+    variable: 'ORCHESTRATOR_APPROVAL',
+    description:
+      'Whether each life of an issue waits for `/bottle approve` by somebody who may write to the repository.',
+    form: 'required or off',
+    default: 'off',
+    schema: z.enum(['required', 'off'], { error: 'is neither required nor off' }),
+  },
+  stateLabels: {
+    variable: 'ORCHESTRATOR_STATE_LABELS',
+    description:
+      'Whether a label `bottle/running`, `bottle/frozen` and so on shows on the forge where an issue is.',
+    form: 'true or false',
+    default: 'false',
+    schema: trueOrFalse,
   },
   watchdogTimeoutMs: {
     variable: 'FORGE_WATCHDOG_TIMEOUT',

@@ -38,6 +38,17 @@ export class ForgeDeniedError extends ForgeError {
   override readonly name = 'ForgeDeniedError';
 }
 
+/**
+ * Whether another try of the same may help: the forge is away, or the token has expired (401), which is a person's to renew.
+ * A right that is missing (403) is not waited for.
+ */
+export function mayPass(error: unknown): boolean {
+  return (
+    error instanceof ForgeUnavailableError ||
+    (error instanceof ForgeDeniedError && error.status === 401)
+  );
+}
+
 /** 409, 412, 422, 423 and other refusals of a well-formed request. */
 export class ForgeRefusedError extends ForgeError {
   override readonly name = 'ForgeRefusedError';

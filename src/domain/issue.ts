@@ -48,6 +48,8 @@ export interface PullRequest {
   readonly headBranch: string;
   /** Numeric id of the repository the head is in; undefined when that repository is gone. */
   readonly headRepositoryId: number | undefined;
+  /** The newest commit of the head, by its hash; the last one when the branch is gone. */
+  readonly headCommit: string;
   readonly baseBranch: string;
 }
 

@@ -66,6 +66,37 @@ export function targetProblemReport(problem: string, fix: string): string {
   ]);
 }
 
+/** @param name of the issue, for the command line */
+export function approvalReport(agent: string, name: string): string {
+  return paragraphs([
+    `**This waits for approval.** The agent \`${agent}\` begins when somebody who may write to the repository comments \`/bottle approve\`.`,
+    `\`orchestrator approve ${name}\` does the same. Taking the label or the assignee away cancels it.`,
+  ]);
+}
+
+/** What shows people where an issue is, besides comments. */
+export type Showing = 'state labels' | 'commit status';
+
+/** A right is missing. Told once per repository. */
+export function cannotShowReport(showing: Showing, reason: string): string {
+  const what =
+    showing === 'state labels'
+      ? "the issue's labels. Give the orchestrator's account write permission to issues, or set `ORCHESTRATOR_STATE_LABELS` to false"
+      : "a commit status of the pull request. Give the orchestrator's account write permission to the repository";
+  return paragraphs([
+    `**Where an agent's work stands cannot be shown by ${what}.** The work itself goes on. This is said once for the whole repository.`,
+    fence(reason),
+  ]);
+}
+
+/** A person asked for another try, of an issue that asks for nothing. */
+export function retryWithoutTargetReport(reason: string): string {
+  return paragraphs([
+    `**Nothing was tried again:** ${reason}.`,
+    'An agent works on an open issue with a label `bot-bottle:<agent>` that is assigned to a member of the org.',
+  ]);
+}
+
 /** How it ended, in words. */
 export function runHeadline(report: EndedRun): string {
   switch (report.outcome) {

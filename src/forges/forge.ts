@@ -1,3 +1,4 @@
+import type { CommitState } from '../domain/commit-state.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../domain/issue.ts';
 
 /**
@@ -112,10 +113,30 @@ export interface DirectoryEntry {
   readonly size: number;
 }
 
-/** Writes are not idempotent by themselves: callers look for a marker first where a write may have happened. */
-interface ForgeWriter {
+/**
+ * Writes are not idempotent by themselves, unless they say so: callers look for a marker first where a write may have
+ * happened.
+ */
+export interface ForgeWriter {
   /** Below an issue or a PR. */
   createComment(repository: RepositoryRef, number: number, body: string): Promise<Comment>;
+  /**
+   * Of the token's account, on a comment of kind `conversation`. Idempotent.
+   * @throws ForgeNotFoundError when the comment is gone
+   */
+  addReaction(repository: RepositoryRef, commentId: number, reaction: Reaction): Promise<void>;
+  /** Idempotent: what the newest status of its context says already is not said again. */
+  setCommitStatus(repository: RepositoryRef, commit: string, status: CommitStatus): Promise<void>;
+  /**
+   * An issue or PR gets this label, or none, and loses every other whose name begins with `prefix`. Where there is no label of
+   * the name, it is made. Idempotent.
+   */
+  replaceLabel(
+    repository: RepositoryRef,
+    number: number,
+    prefix: string,
+    label: LabelDraft | undefined,
+  ): Promise<void>;
   /** Replaces the body of an issue or PR. */
   updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void>;
   /**
@@ -127,6 +148,27 @@ interface ForgeWriter {
     draft: { title: string; body: string; head: string; base: string },
   ): Promise<PullRequest>;
 }
+
+export interface CommitStatus {
+  /** Whose it is: a commit has one status per context. */
+  readonly context: string;
+  readonly state: CommitState;
+  readonly description: string;
+  /** Where it leads. */
+  readonly url: string | undefined;
+}
+
+export interface LabelDraft {
+  readonly name: string;
+  /** `#rrggbb` */
+  readonly colour: string;
+  readonly description: string;
+  /** Of the labels with the same text up to the last slash an issue has one at most, where the forge knows that. */
+  readonly exclusive: boolean;
+}
+
+/** Those that every forge knows. */
+export type Reaction = '+1' | '-1' | 'confused';
 
 export interface ForgeDirectory {
   /** The login the token belongs to. */

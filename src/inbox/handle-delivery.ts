@@ -1,23 +1,22 @@
-import type { Logger } from 'pino';
+import { parseCommentCommand } from '../domain/comment-command.ts';
 import { type CommentVerdict, isOwnComment, judgeComment } from '../domain/comment-verdict.ts';
 import type { Comment, IssueRef, RepositoryRef } from '../domain/issue.ts';
 import { issueOfOrderKey } from '../domain/order-key.ts';
-import type { ForgeDirectory, ForgeReader } from '../forges/forge.ts';
+import type { ForgeDirectory } from '../forges/forge.ts';
 import { isTrusted } from '../domain/trust.ts';
 import type { ForgeEvent, IgnoredEvent, WebhookParser } from '../forges/webhook.ts';
 import type { Delivery, Store } from '../store/store.ts';
 import type { CommentEvent } from '../workflows/messages.ts';
+import { commentCommands, type CommentCommandParts } from './comment-commands.ts';
 import type { WorkflowEvent, WorkflowSignals } from './workflow-signals.ts';
 
-export interface DeliveryHandlerParts {
+export interface DeliveryHandlerParts extends CommentCommandParts {
   readonly store: Pick<Store, 'repositories' | 'issues' | 'comments' | 'stateChanges'>;
   readonly parser: WebhookParser;
-  readonly forge: Pick<ForgeReader, 'listComments'> &
-    Pick<ForgeDirectory, 'whoAmI' | 'isOrgMember' | 'canWrite'>;
+  readonly forge: CommentCommandParts['forge'] & Pick<ForgeDirectory, 'isOrgMember' | 'canWrite'>;
   readonly signals: WorkflowSignals;
   /** The org whose members may instruct agents in every repository. */
   readonly org: string;
-  readonly log: Pick<Logger, 'warn'>;
 }
 
 export type Handled =
@@ -36,6 +35,7 @@ export function deliveryHandler(
   parts: DeliveryHandlerParts,
 ): (delivery: Delivery) => Promise<Handled> {
   const { store, parser, forge, signals, org, log } = parts;
+  const doCommand = commentCommands(parts);
   let ownLogin: string | undefined;
 
   return async (delivery) => {
@@ -110,14 +110,18 @@ export function deliveryHandler(
   async function handleComment(
     { sequence }: Delivery,
     issue: IssueRef,
-    { action, commentId: id, author, sender, body, number: on, repository }: EventOf<'comment'>,
+    event: EventOf<'comment'>,
   ): Promise<Handled> {
-    const verdict = await judge(repository, {
+    const { action, commentId: id, author, sender, body, number: on, repository } = event;
+    const judged = await judge(repository, {
       author,
       editor: sender,
       body,
       ownById: await store.comments.isOwn(repository.id, id),
     });
+    const command = judged.counts ? parseCommentCommand(body) : undefined;
+    const verdict: CommentVerdict =
+      command === undefined ? judged : { counts: false, reason: 'a command: no agent reads it' };
     if (action === 'edited') {
       await store.comments.recordEdit(repository.id, id, verdict);
       return ignored(
@@ -132,6 +136,21 @@ export function deliveryHandler(
     }
     const comment = { kind: 'conversation', id, author, on, sequence } as const;
     await store.comments.record({ issue, ...comment, verdict });
+    if (command !== undefined) {
+      const { title, url } = event;
+      await doCommand({
+        issue,
+        repository,
+        on,
+        commentId: id,
+        author,
+        sequence,
+        title,
+        url,
+        command,
+      });
+      return { state: 'dispatched' };
+    }
     return verdict.counts ? signalComment(issue, comment) : ignored(verdict.reason);
   }
 

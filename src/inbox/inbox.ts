@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ForgeDeniedError, ForgeError, ForgeUnavailableError } from '../domain/errors.ts';
+import { ForgeError, mayPass } from '../domain/errors.ts';
 import { WebhookFormatError } from '../forges/webhook.ts';
 import type { Delivery, DeliveryStore } from '../store/store.ts';
 import { deliveryHandler, type DeliveryHandlerParts } from './handle-delivery.ts';
@@ -135,15 +135,9 @@ export function createInbox(options: InboxOptions): Inbox {
   };
 }
 
-/**
- * A token that expired (401) is a person's to renew, and nothing is lost meanwhile. A right that is missing (403) would
- * let any comment block its issue for good, so that one is permanent.
- */
+/** A right that is missing would let any comment block its issue for good, so that one is permanent. */
 function isPermanent(error: unknown, attempts: number): boolean {
-  if (error instanceof SignalsUnavailableError || error instanceof ForgeUnavailableError) {
-    return false;
-  }
-  if (error instanceof ForgeDeniedError && error.status === 401) {
+  if (error instanceof SignalsUnavailableError || mayPass(error)) {
     return false;
   }
   return (

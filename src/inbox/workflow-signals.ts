@@ -1,11 +1,12 @@
 import type { IssueRef } from '../domain/issue.ts';
+import type { CommandAnswer, IssueCommand } from '../domain/issue-command.ts';
 import type { CommentEvent, IssueEvent, PullRequestEvent } from '../workflows/messages.ts';
 
 /**
  * The inbox's way to the issues' workflows. `issue` carries the repository's first-seen name: the workflow's id is
  * made of it.
  *
- * Safe to call concurrently. Neither method retries, and each ends within seconds. Sending an event again is harmless:
+ * Safe to call concurrently. No method retries, and each ends within seconds. Sending an event again is harmless:
  * the workflow drops a sequence number it has seen.
  *
  * @throws SignalsUnavailableError when Temporal cannot be reached or is overloaded: worth another try
@@ -20,6 +21,16 @@ export interface WorkflowSignals {
   signalWithStart(issue: IssueRef, title: string, url: string, event: WorkflowEvent): Promise<void>;
   /** Gives the event to the issue's open workflow. Resolves with `no-workflow` when none is open. */
   signal(issue: IssueRef, event: WorkflowEvent): Promise<'delivered' | 'no-workflow'>;
+  /**
+   * Gives a command to the issue's open workflow, which accepts or refuses it; `retry` begins one where none is open.
+   * Sent again with the same `sequence`, one that was accepted is accepted again and changes nothing.
+   */
+  command(
+    issue: IssueRef,
+    title: string,
+    url: string,
+    command: IssueCommand,
+  ): Promise<CommandAnswer>;
 }
 
 /** A signal of `issueWorkflow`, by its name in the Temporal UI. */

@@ -73,6 +73,36 @@ export function commentStore(db: Kysely<Schema>): CommentStore {
       return row?.sequence;
     },
 
+    async commandVerdict(repositoryId, id) {
+      const row = await db
+        .selectFrom('comments')
+        .select(['command_accepted', 'command_refusal'])
+        .where('repository_id', '=', repositoryId)
+        .where('kind', '=', 'conversation')
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (row === undefined || row.command_accepted === null) {
+        return undefined;
+      }
+      return row.command_accepted === 1
+        ? { accepted: true }
+        : { accepted: false, reason: row.command_refusal ?? '' };
+    },
+
+    async recordCommandVerdict(repositoryId, id, verdict) {
+      await db
+        .updateTable('comments')
+        .set({
+          command_accepted: verdict.accepted ? 1 : 0,
+          command_refusal: verdict.accepted ? null : verdict.reason,
+        })
+        .where('repository_id', '=', repositoryId)
+        .where('kind', '=', 'conversation')
+        .where('id', '=', id)
+        .where('command_accepted', 'is', null)
+        .execute();
+    },
+
     async takeUnread(issue, slug, run) {
       const rows = await db
         .updateTable('comments')

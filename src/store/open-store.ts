@@ -13,6 +13,7 @@ import { Migrator } from 'kysely/migration';
 import { ConfigError } from '../domain/errors.ts';
 import { apiTokenStore } from './api-tokens.ts';
 import { commentStore } from './comments.ts';
+import { copyStore, listCopies } from './copies.ts';
 import { deliveryStore } from './deliveries.ts';
 import { issueStore } from './issues.ts';
 import { migrations } from './migrations/all.ts';
@@ -30,18 +31,30 @@ const busyTimeoutMs = 2_000;
 /** 32 MiB. A checkpoint waits for the disk, and a page that was written many times until then is copied once. */
 const checkpointPages = 8_192;
 
+export interface OpenStoreOptions {
+  /** Told of the copy that was made, because the schema is going to change. */
+  readonly onCopied?: (copy: string) => void;
+}
+
 /**
  * Opens the database at `path`, made with its directory when absent (modes 0600 and 0700), and brings its schema up to
- * date: all of the missing migrations, or none.
- * @throws ConfigError when the file is damaged, locked, not accessible, or of a newer version of the program
+ * date: all of the missing migrations, or none. Before that what is in it is copied: see `copyStore`.
+ * @throws ConfigError when the file is damaged, locked, not accessible, or of a newer version of the program, or when there is
+ * no space for the copy
  */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(path: string, { onCopied }: OpenStoreOptions = {}): Promise<Store> {
   const database = connect(path);
   const db = new Kysely<Schema>({
     dialect: new TransactionalDdlDialect({ database: preparingOnce(database) }),
   });
   try {
-    await refuseNewerSchema(db, path);
+    const executed = await executedMigrations(db);
+    refuseNewerSchema(executed, path);
+    const schema = executed.at(-1);
+    if (schema !== undefined && executed.length < Object.keys(migrations).length) {
+      const copy = copyStore(database, schema);
+      onCopied?.(copy);
+    }
     const { error } = await new Migrator({
       db,
       provider: { getMigrations: async () => migrations },
@@ -127,17 +140,24 @@ function setPragma(
   }
 }
 
-async function refuseNewerSchema(db: Kysely<Schema>, path: string): Promise<void> {
+/** Their names, in order; none where the database is new. */
+async function executedMigrations(db: Kysely<Schema>): Promise<string[]> {
   const tables = await sql`select 1 from sqlite_schema where name = 'kysely_migration'`.execute(db);
   if (tables.rows.length === 0) {
-    return;
+    return [];
   }
-  const executed = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
-  const unknown = executed.rows.map((row) => row.name).filter((name) => !(name in migrations));
+  const { rows } = await sql<{ name: string }>`
+    select name from kysely_migration order by name`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+function refuseNewerSchema(executed: readonly string[], path: string): void {
+  const unknown = executed.filter((name) => !(name in migrations));
   if (unknown.length > 0) {
+    const copy = listCopies(path).find(({ schema }) => schema in migrations)?.path;
     throw new ConfigError(
       `${path} was written by a newer version of the program: this one does not know the schema change ` +
-        `${unknown.join(', ')}. Run that version, or restore a copy made before the upgrade.`,
+        `${unknown.join(', ')}. Run that version, or put ${copy ?? 'a copy made before the upgrade'} in its place.`,
     );
   }
 }
@@ -151,6 +171,10 @@ function explained(path: string, error: unknown): unknown {
 }
 
 const problems: readonly (readonly [RegExp, string])[] = [
+  [
+    /^(SQLITE_FULL|ENOSPC)/,
+    'cannot be copied before its schema is changed, or not be changed: the disk is full. Make room for another file of its size.',
+  ],
   [
     /^SQLITE_(NOTADB|CORRUPT)/,
     'is damaged or no SQLite database. Restore a copy, or move the file away to begin with an empty store.',

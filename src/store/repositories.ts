@@ -64,6 +64,24 @@ export function repositoryStore(db: Kysely<Schema>): RepositoryStore {
           .executeTakeFirst());
       return row === undefined ? undefined : toNames(row);
     },
+
+    async wasTold(repositoryId, what) {
+      const row = await db
+        .selectFrom('told_once')
+        .select('what')
+        .where('repository_id', '=', repositoryId)
+        .where('what', '=', what)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    async markTold(repositoryId, what) {
+      await db
+        .insertInto('told_once')
+        .values({ repository_id: repositoryId, what })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    },
   };
 }
 

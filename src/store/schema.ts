@@ -12,6 +12,7 @@ import type { DeliverySource, DeliveryState, StateChangeKind } from './store.ts'
 export interface Schema {
   readonly deliveries: DeliveriesTable;
   readonly repositories: RepositoriesTable;
+  readonly told_once: { readonly repository_id: number; readonly what: string };
   readonly forge_state: ForgeStateTable;
   readonly untargeted_issues: IssueKey & { readonly since: number };
   readonly comments: CommentsTable;
@@ -126,6 +127,8 @@ interface CommentsTable {
   readonly reason: string | null;
   readonly read_by_slug: string | null;
   readonly read_by_run: number | null;
+  readonly command_accepted: Flag | null;
+  readonly command_refusal: string | null;
 }
 
 interface RunsTable extends IssueKey {

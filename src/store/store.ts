@@ -121,6 +121,9 @@ export interface RepositoryStore {
     owner: string,
     name: string,
   ): Promise<{ firstSeen: RepositoryRef; current: RepositoryRef } | undefined>;
+  /** Whether people were told of something that is said once for a whole repository. */
+  wasTold(repositoryId: number, what: string): Promise<boolean>;
+  markTold(repositoryId: number, what: string): Promise<void>;
 }
 
 /**
@@ -223,6 +226,10 @@ export interface CommentStore {
    * Conversation and inline comments share their ids, reviews have their own.
    */
   recordedBy(repositoryId: number, kind: CommentKind, id: number): Promise<number | undefined>;
+  /** What became of a command in a comment; undefined until that is known. */
+  commandVerdict(repositoryId: number, id: number): Promise<CommandVerdict | undefined>;
+  /** The first one stays. Without a recorded comment nothing happens. */
+  recordCommandVerdict(repositoryId: number, id: number, verdict: CommandVerdict): Promise<void>;
   /** Accepted and read by no run yet, or taken by this very run before; oldest first. Marks them as read by it. */
   takeUnread(issue: IssueRef, slug: string, run: number): Promise<readonly CommentRecord[]>;
   /** What `takeUnread` has marked for this run. */
@@ -232,6 +239,10 @@ export interface CommentStore {
   /** Gives back what a run took that never began. */
   giveBack(slug: string, run: number): Promise<void>;
 }
+
+export type CommandVerdict =
+  | { readonly accepted: true }
+  | { readonly accepted: false; readonly reason: string };
 
 export interface NewComment {
   /** The issue it belongs to; for a comment below a PR, the issue of the PR's branch. */

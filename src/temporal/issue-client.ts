@@ -8,13 +8,10 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, type QueryDefinition } from '@temporalio/common';
-import {
-  type IssueCommand,
-  type IssueCommands,
-  WorkflowsUnavailableError,
-} from '../api/issue-commands.ts';
+import { type IssueCommands, WorkflowsUnavailableError } from '../api/issue-commands.ts';
 import { issueWorkflowId, orchestratorTaskQueue } from '../domain/ids.ts';
 import { formatIssue, type IssueRef } from '../domain/issue.ts';
+import type { CommandAnswer, IssueCommand } from '../domain/issue-command.ts';
 import {
   SignalRefusedError,
   SignalsUnavailableError,
@@ -25,6 +22,7 @@ import type { WorkflowLookup } from '../activities/leftovers.ts';
 import type { issueWorkflow } from '../workflows/issue-workflow.ts';
 import {
   type Accepted,
+  approveUpdate,
   commandRefused,
   destroyUpdate,
   extendDeadlineUpdate,
@@ -105,6 +103,16 @@ export function createWorkflowSignals(
         throw classified(error);
       }
     },
+
+    async command(issue, title, url, command) {
+      try {
+        return await sendCommand(client, issue, command, () =>
+          issueWorkflowOptions(issue, settings, title, url),
+        );
+      } catch (error) {
+        throw classified(error);
+      }
+    },
   };
 }
 
@@ -153,19 +161,12 @@ export function createIssueCommands(
 ): IssueCommands {
   return {
     async send(issue, command) {
+      const { title, url } = (await titleOf(issue)) ?? { title: 'retried', url: '' };
       try {
-        const { phase } = await client.withDeadline(Date.now() + answerWithinMs, () =>
-          update(issue, command),
+        return await sendCommand(client, issue, command, () =>
+          issueWorkflowOptions(issue, settings, title, url),
         );
-        return { answer: 'accepted', phase };
       } catch (error) {
-        const refused = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
-        if (refused instanceof ApplicationFailure && refused.type === commandRefused) {
-          return { answer: 'refused', reason: refused.message };
-        }
-        if (isNotFound(error)) {
-          return { answer: 'no-workflow' };
-        }
         throw unavailable(error);
       }
     },
@@ -173,35 +174,6 @@ export function createIssueCommands(
     status: (issue) => ask(issue, statusQuery),
     timeline: (issue) => ask(issue, timelineQuery),
   };
-
-  async function update(issue: IssueRef, command: IssueCommand): Promise<Accepted> {
-    const { title, url } = (await titleOf(issue)) ?? { title: 'retried', url: '' };
-    const handle = client.workflow.getHandle(issueWorkflowId(issue));
-    const { by } = command;
-    switch (command.type) {
-      case 'freeze':
-        return await handle.executeUpdate(freezeUpdate, { args: [{ by }] });
-      case 'resume':
-        return await handle.executeUpdate(resumeUpdate, { args: [{ by }] });
-      case 'destroy':
-        return await handle.executeUpdate(destroyUpdate, { args: [{ by }] });
-      case 'extend':
-        return await handle.executeUpdate(extendDeadlineUpdate, {
-          args: [{ by, byMs: command.byMs }],
-        });
-      case 'retry':
-        return await client.workflow.executeUpdateWithStart(retryUpdate, {
-          args: [{ by }],
-          startWorkflowOperation: new WithStartWorkflowOperation<typeof issueWorkflow>(
-            issueWorkflowType,
-            {
-              ...issueWorkflowOptions(issue, settings, title, url),
-              workflowIdConflictPolicy: 'USE_EXISTING',
-            },
-          ),
-        });
-    }
-  }
 
   async function ask<T>(issue: IssueRef, query: QueryDefinition<T>): Promise<T | undefined> {
     const handle = client.workflow.getHandle(issueWorkflowId(issue));
@@ -223,6 +195,62 @@ export function createIssueCommands(
       }
       throw unavailable(error);
     }
+  }
+}
+
+/**
+ * A Temporal update, within a few seconds.
+ * @param start how `retry` begins a workflow where none is open
+ */
+async function sendCommand(
+  client: Client,
+  issue: IssueRef,
+  command: IssueCommand,
+  start: () => ReturnType<typeof issueWorkflowOptions>,
+): Promise<CommandAnswer> {
+  try {
+    const { phase } = await client.withDeadline(Date.now() + answerWithinMs, () =>
+      update(client, issue, command, start),
+    );
+    return { answer: 'accepted', phase };
+  } catch (error) {
+    const refused = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+    if (refused instanceof ApplicationFailure && refused.type === commandRefused) {
+      return { answer: 'refused', reason: refused.message };
+    }
+    if (isNotFound(error)) {
+      return { answer: 'no-workflow' };
+    }
+    throw error;
+  }
+}
+
+async function update(
+  client: Client,
+  issue: IssueRef,
+  { type, ...asked }: IssueCommand,
+  start: () => ReturnType<typeof issueWorkflowOptions>,
+): Promise<Accepted> {
+  const handle = client.workflow.getHandle(issueWorkflowId(issue));
+  switch (type) {
+    case 'approve':
+      return await handle.executeUpdate(approveUpdate, { args: [asked] });
+    case 'freeze':
+      return await handle.executeUpdate(freezeUpdate, { args: [asked] });
+    case 'resume':
+      return await handle.executeUpdate(resumeUpdate, { args: [asked] });
+    case 'destroy':
+      return await handle.executeUpdate(destroyUpdate, { args: [asked] });
+    case 'extend':
+      return await handle.executeUpdate(extendDeadlineUpdate, { args: [asked] });
+    case 'retry':
+      return await client.workflow.executeUpdateWithStart(retryUpdate, {
+        args: [asked],
+        startWorkflowOperation: new WithStartWorkflowOperation<typeof issueWorkflow>(
+          issueWorkflowType,
+          { ...start(), workflowIdConflictPolicy: 'USE_EXISTING' },
+        ),
+      });
   }
 }
 

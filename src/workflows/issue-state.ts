@@ -1,5 +1,6 @@
 import type { BackendName } from '../domain/bottle.ts';
 import type { IssueRef, Issue } from '../domain/issue.ts';
+import type { CommandName } from '../domain/issue-command.ts';
 import {
   isWaitedFor,
   type Outcome,
@@ -8,7 +9,14 @@ import {
   type StopReason,
 } from '../domain/run.ts';
 import { utcTime } from '../domain/utc-time.ts';
-import type { CommentEvent, IssueEvent, PullRequestEvent, SignalDone } from './messages.ts';
+import type {
+  Command,
+  CommentEvent,
+  ExtendDeadline,
+  IssueEvent,
+  PullRequestEvent,
+  SignalDone,
+} from './messages.ts';
 
 /**
  * What an issue goes through, as a plain reducer: `reduce` says what an event changes, `nextStep` what to do now,
@@ -36,6 +44,8 @@ export interface IssueState {
   readonly lastEnd: LastEnd | undefined;
   readonly pullRequest: number | undefined;
   readonly pullRequestMerged: boolean;
+  /** How often its head has moved. Absent: never. */
+  readonly pushes?: number;
   /** Comments that no run has read; their texts are in the store. */
   readonly unread: readonly UnreadComment[];
   /** Epoch milliseconds at which the first unread comment came. */
@@ -50,6 +60,8 @@ export interface IssueState {
   readonly held: boolean;
   /** The hold stopped a run, or the wait for its place: what is back resumes it. */
   readonly heldBack: boolean;
+  /** Nothing launches until somebody approves. Absent: that is not asked for. */
+  readonly awaitsApproval?: boolean;
   /** A person or a returned label asks for another run. */
   readonly resume: string | undefined;
   /** The current run, or the wait for its place, shall end. */
@@ -110,14 +122,16 @@ export type StateEvent =
   | { readonly type: 'pr_event'; readonly event: PullRequestEvent }
   | { readonly type: 'pr_comment'; readonly event: CommentEvent }
   | { readonly type: 'signal_done'; readonly event: SignalDone }
-  | { readonly type: 'command'; readonly command: CommandName; readonly by: string }
-  | { readonly type: 'extended'; readonly by: string; readonly byMs: number }
+  | ({ readonly type: 'command'; readonly command: CommandName } & Command)
+  | ({ readonly type: 'extended' } & ExtendDeadline)
   /** The issue is about to be read: what was said of it until now is covered by that. */
   | { readonly type: 'opening' }
   | {
       readonly type: 'opened';
       readonly life: Life;
       readonly pullRequest: number | undefined;
+      /** Absent: it need not be approved. */
+      readonly awaitsApproval?: boolean;
       /** The last sequence number that an earlier life handled. */
       readonly lastSequence: number;
     }
@@ -138,8 +152,6 @@ export type StateEvent =
   | { readonly type: 'resuming' }
   | { readonly type: 'destroying' }
   | { readonly type: 'destroyed' };
-
-export type CommandName = 'freeze' | 'resume' | 'retry' | 'destroy';
 
 export function beginState(
   issue: IssueRef,
@@ -193,18 +205,11 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
     case 'signal_done':
       return onSignalDone(state, event.event, now);
     case 'command':
-      return onCommand(state, event.command, event.by, now);
+      return whenNewCommand(state, event.sequence, (fresh) =>
+        onCommand(fresh, event.command, event.by, now),
+      );
     case 'extended':
-      return state.running === undefined
-        ? state
-        : told(
-            {
-              ...state,
-              running: { ...state.running, deadlineAt: state.running.deadlineAt + event.byMs },
-            },
-            now,
-            `${event.by} extended the deadline by ${Math.round(event.byMs / 1000)} s`,
-          );
+      return whenNewCommand(state, event.sequence, (fresh) => onExtended(fresh, event, now));
     case 'opening':
     case 'checking-target':
       return { ...state, recheck: false };
@@ -214,10 +219,11 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
           ...state,
           life: event.life,
           pullRequest: event.pullRequest,
+          ...(event.awaitsApproval === true && { awaitsApproval: true }),
           lastSequence: Math.max(state.lastSequence, event.lastSequence),
         },
         now,
-        `life ${event.life.number}: queued for agent ${event.life.agent}`,
+        `life ${event.life.number}: queued for agent ${event.life.agent}${event.awaitsApproval === true ? ', waiting for approval' : ''}`,
       );
       return opened.early === undefined
         ? opened
@@ -276,6 +282,7 @@ export function reduce(state: IssueState, event: StateEvent, now: number): Issue
 export type Step =
   /** Read the issue and judge it. */
   | { readonly do: 'open' }
+  | { readonly do: 'await-approval' }
   | { readonly do: 'launch' }
   | { readonly do: 'watch' }
   | { readonly do: 'freeze' }
@@ -320,15 +327,32 @@ export function parkedUntil(state: IssueState): number | undefined {
   return state.phase === 'parked' ? state.lastEnd?.parkedUntil : undefined;
 }
 
-/** Why a command makes no sense now, or undefined when it does. */
-export function refusal(state: IssueState, command: CommandName | 'extend'): string | undefined {
+/**
+ * Why a command makes no sense now, or undefined when it does.
+ * @param sequence of the delivery that it came with: what was done before is accepted again
+ */
+export function refusal(
+  state: IssueState,
+  command: CommandName | 'extend',
+  sequence?: number,
+): string | undefined {
   const { phase } = state;
+  if (sequence !== undefined && sequence <= state.lastSequence) {
+    return undefined;
+  }
   if (phase === 'destroying' || phase === 'destroyed') {
     return command === 'retry' ? undefined : 'the bottle is being destroyed';
   }
   switch (command) {
     case 'destroy':
       return undefined;
+    case 'approve':
+      if (state.awaitsApproval === true) {
+        return undefined;
+      }
+      return state.life === undefined
+        ? 'the issue is still being read: ask again in a moment'
+        : `nothing waits for approval: the issue is ${phase}`;
     case 'freeze':
       return phase === 'running' || phase === 'resuming'
         ? undefined
@@ -339,6 +363,9 @@ export function refusal(state: IssueState, command: CommandName | 'extend'): str
     case 'retry':
       if (command === 'retry' && state.life === undefined) {
         return undefined;
+      }
+      if (state.awaitsApproval === true) {
+        return `there is nothing to ${command}: the issue waits for \`approve\``;
       }
       if (!isIdle(phase)) {
         return `there is nothing to ${command}: the issue is ${phase}`;
@@ -355,14 +382,14 @@ export function needsReport(state: IssueState): boolean {
   if (end === undefined || (end.outcome === 'cancelled' && end.askedFor)) {
     return false;
   }
-  if (end.outcome === 'exited') {
-    return end.exitCode !== 0 || end.failed === true || state.pullRequest === undefined;
-  }
-  return !(
-    end.outcome === 'done' &&
-    end.doneStatus === 'success' &&
-    state.pullRequest !== undefined
-  );
+  return !succeeded(end) || state.pullRequest === undefined;
+}
+
+/** By what agent and program say of themselves. */
+export function succeeded(end: LastEnd): boolean {
+  return end.outcome === 'exited'
+    ? end.exitCode === 0 && end.failed !== true
+    : end.outcome === 'done' && end.doneStatus === 'success';
 }
 
 const timelineLimit = 200;
@@ -372,6 +399,9 @@ const resetSlackMs = 3_000;
 function nextIdleStep(state: IssueState, debounceMs: number): Step {
   if (state.destroy !== undefined || (state.held && !state.everRan)) {
     return { do: 'destroy' };
+  }
+  if (state.awaitsApproval === true) {
+    return { do: 'await-approval' };
   }
   if (state.phase === 'queued' || state.phase === 'resuming') {
     return { do: 'launch' };
@@ -399,6 +429,15 @@ function whenNew(
   apply: (fresh: IssueState) => IssueState,
 ): IssueState {
   return sequence <= state.lastSequence ? state : apply({ ...state, lastSequence: sequence });
+}
+
+/** The API's commands have no number: each is one of its own. */
+function whenNewCommand(
+  state: IssueState,
+  sequence: number | undefined,
+  apply: (fresh: IssueState) => IssueState,
+): IssueState {
+  return sequence === undefined ? apply(state) : whenNew(state, sequence, apply);
 }
 
 function onIssue(state: IssueState, event: IssueEvent, now: number): IssueState {
@@ -479,8 +518,9 @@ function onPullRequest(state: IssueState, event: PullRequestEvent, now: number):
     }
     case 'reopened':
       return isEnding(state) ? beginAgain(state, 'reopened', now) : state;
-    case 'edited':
     case 'synchronized':
+      return { ...state, pushes: (state.pushes ?? 0) + 1 };
+    case 'edited':
       return state;
   }
 }
@@ -514,6 +554,8 @@ function onSignalDone(state: IssueState, event: SignalDone, now: number): IssueS
 function onCommand(state: IssueState, command: CommandName, by: string, now: number): IssueState {
   const asked = told(state, now, `${by} asked to ${command}`);
   switch (command) {
+    case 'approve':
+      return told({ ...state, awaitsApproval: false }, now, `${by} approved`);
     case 'freeze':
       return { ...asked, stop: 'cancelled' };
     case 'destroy':
@@ -528,6 +570,17 @@ function onCommand(state: IssueState, command: CommandName, by: string, now: num
         ? { ...asked, recheck: true, cause: 'retry' }
         : { ...asked, resume: `${by} asked to retry` };
   }
+}
+
+function onExtended(state: IssueState, { by, byMs }: ExtendDeadline, now: number): IssueState {
+  const { running } = state;
+  return running === undefined
+    ? state
+    : told(
+        { ...state, running: { ...running, deadlineAt: running.deadlineAt + byMs } },
+        now,
+        `${by} extended the deadline by ${Math.round(byMs / 1000)} s`,
+      );
 }
 
 function onTargetChecked(

@@ -14,12 +14,12 @@ import {
 } from '@temporalio/workflow';
 import { bottleSlug } from '../domain/ids.ts';
 import { formatIssue } from '../domain/issue.ts';
+import type { CommandName } from '../domain/issue-command.ts';
 import { utcTime } from '../domain/utc-time.ts';
 import { forge, hostActivities, records, reports as reporter } from './activity-options.ts';
 import {
   beginState,
   type BeginCause,
-  type CommandName,
   type IssueState,
   type Life,
   mustEnd,
@@ -32,6 +32,7 @@ import {
 } from './issue-state.ts';
 import {
   type Accepted,
+  approveUpdate,
   type Command,
   commandRefused,
   destroyUpdate,
@@ -50,6 +51,7 @@ import {
 } from './messages.ts';
 import { type NotifiedEnd, notifiedEnd } from './notified-end.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { type ShownState, shownState } from './shown-state.ts';
 
 /**
  * One issue, from targeted to destroyed. Waits, timers, retries and order are Temporal's; what an event means is
@@ -62,6 +64,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   let state: IssueState = began;
   /** Comments on the forge that are being posted while the issue goes on. */
   const reports = new Set<Promise<void>>();
+  /** What the forge shows, as JSON; undefined when that is nothing. */
+  let shown: string | undefined;
   /** The forge is being asked whether the issue is still a target. */
   let checking = false;
 
@@ -79,6 +83,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   setHandler(pullRequestEvent, (event) => apply({ type: 'pr_event', event }));
   setHandler(pullRequestComment, (event) => apply({ type: 'pr_comment', event }));
   for (const [update, command] of [
+    [approveUpdate, 'approve'],
     [freezeUpdate, 'freeze'],
     [resumeUpdate, 'resume'],
     [retryUpdate, 'retry'],
@@ -86,29 +91,29 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   ] as const) {
     setHandler(
       update,
-      ({ by }: Command): Accepted => {
+      (asked: Command): Accepted => {
         const { phase } = state;
-        apply({ type: 'command', command, by });
+        apply({ ...asked, type: 'command', command });
         return { phase };
       },
-      { validator: (_command: Command) => refuse(state, command) },
+      { validator: ({ sequence }: Command) => refuse(state, command, sequence) },
     );
   }
   setHandler(
     extendDeadlineUpdate,
-    ({ by, byMs }) => {
-      apply({ type: 'extended', by, byMs });
+    (asked: ExtendDeadline): Accepted => {
+      apply({ ...asked, type: 'extended' });
       return { phase: state.phase };
     },
     {
-      validator: ({ byMs }: ExtendDeadline) => {
+      validator: ({ byMs, sequence }: ExtendDeadline) => {
         if (!Number.isSafeInteger(byMs) || byMs <= 0) {
           throw ApplicationFailure.nonRetryable(
             'byMs is not a time in milliseconds',
             commandRefused,
           );
         }
-        refuse(state, 'extend');
+        refuse(state, 'extend', sequence);
       },
     },
   );
@@ -127,6 +132,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     parkedUntil: parkedUntil(state),
     unreadComments: state.unread.length,
     held: state.held,
+    awaitsApproval: state.awaitsApproval === true,
   }));
   setHandler(timelineQuery, () => state.timeline);
 
@@ -144,6 +150,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       await condition(() => state !== began);
     }
     void keepChecking();
+    void keepShowing();
     await live();
   });
 
@@ -155,6 +162,9 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           if (!(await open())) {
             return;
           }
+          break;
+        case 'await-approval':
+          await awaitApproval(theLife());
           break;
         case 'launch':
           await launch(theLife());
@@ -176,14 +186,14 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           break;
         case 'begin-again':
           // A comment that cannot be posted does not keep the next life waiting for long.
-          await condition(quiet, '1 minute');
+          await condition(allTold, '1 minute');
           await beginAgain(step.cause);
           break;
         case 'finish':
-          if (quiet()) {
+          if (allTold()) {
             return;
           }
-          await condition(() => quiet() || state.again !== undefined);
+          await condition(() => allTold() || state.again !== undefined);
           break;
       }
     }
@@ -220,7 +230,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       }
       const opening = valueOf(reading);
       if (opening.verdict === 'target') {
-        apply({ type: 'opened', ...opening });
+        apply({ type: 'opened', ...opening, awaitsApproval: settings.approval === 'required' });
         publish(state);
         return true;
       }
@@ -245,6 +255,51 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       checking = false;
       apply({ type: 'target-checked', targeted, closedCounts });
     }
+  }
+
+  /**
+   * Shows on the forge where the issue is: one state at a time, and of those that come meanwhile the newest. Nobody waits for it
+   * but the end.
+   */
+  async function keepShowing(): Promise<void> {
+    for (;;) {
+      await condition(() => !isShown());
+      const next = toShow();
+      if (next !== undefined) {
+        const summary = next.status?.description ?? next.label ?? 'no label';
+        try {
+          await reporter.showState.executeWithOptions({ summary }, [{ issue, ...next }]);
+        } catch (error) {
+          const { message } = failureOf({ state: 'rejected', error });
+          log.warn('the forge does not show where the issue is', { message });
+        }
+      }
+      shown = JSON.stringify(next);
+    }
+  }
+
+  function toShow(): ShownState | undefined {
+    return shownState(state, settings.shows);
+  }
+
+  function isShown(): boolean {
+    return JSON.stringify(toShow()) === shown;
+  }
+
+  /** However long it takes, it costs nothing. */
+  async function awaitApproval({ slug, agent }: Life): Promise<void> {
+    await recordPhase('needs-you');
+    report('it waits for approval', () =>
+      reporter.askForApproval.executeWithOptions({ summary: 'say that it waits for approval' }, [
+        { issue, slug, agent },
+      ]),
+    );
+    const decided = (): boolean => state.awaitsApproval !== true || mustEnd(state);
+    await until(undefined, () => decided() || mayGoOn());
+    if (!decided()) {
+      await goOn();
+    }
+    await recordPhase();
   }
 
   /** Waits for a place and starts the next run there; gives up when it is no longer wanted. */
@@ -302,7 +357,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     const wanted = !mustEnd(state);
     if (wanted) {
       apply({ type: 'launch-failed', run: run.run, reason });
-      report(() =>
+      report(`run ${run.run} could not be started`, () =>
         reporter.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
           { ...run, pullRequest: state.pullRequest, reason },
         ]),
@@ -405,7 +460,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequest: state.pullRequest,
         parkedUntil: parkedUntil(state),
       };
-      report(() =>
+      report(`run ${input.run} ended (${state.lastEnd?.outcome ?? ''})`, () =>
         reporter.reportRun.executeWithOptions({ summary: `say how run ${input.run} ended` }, [
           input,
         ]),
@@ -460,25 +515,32 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         outcome: state.lastEnd?.outcome,
         parkedUntil: parkedUntil(state),
         notify,
+        awaitsApproval: state.awaitsApproval,
       },
     ]);
   }
 
-  function report(post: () => Promise<void>): void {
+  /** @param what people are told, for where they look when the forge does not take it */
+  function report(what: string, post: () => Promise<void>): void {
     const posting: Promise<void> = post()
-      .catch((error: unknown) => noteReportFailure(error))
+      .catch((error: unknown) => noteReportFailure(what, error))
       .finally(() => reports.delete(posting));
     reports.add(posting);
   }
 
   /** People are not told on the forge: then at least where they look next. */
-  async function noteReportFailure(error: unknown): Promise<void> {
+  async function noteReportFailure(what: string, error: unknown): Promise<void> {
     const { message } = failureOf({ state: 'rejected', error });
     log.error('a report was not posted', { message });
     await records.recordAttention({
       issue,
-      attention: `run ${state.run} ended (${state.lastEnd?.outcome ?? 'not launched'}), and the forge does not take a comment about it: ${message}`,
+      attention: `${what}, and the forge does not take a comment about it: ${message}`,
     });
+  }
+
+  /** The forge knows everything that people are to see there. */
+  function allTold(): boolean {
+    return quiet() && isShown();
   }
 
   function quiet(): boolean {
@@ -515,8 +577,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   }
 }
 
-function refuse(state: IssueState, command: CommandName | 'extend'): void {
-  const reason = refusal(state, command);
+function refuse(state: IssueState, command: CommandName | 'extend', sequence?: number): void {
+  const reason = refusal(state, command, sequence);
   if (reason !== undefined) {
     throw ApplicationFailure.nonRetryable(reason, commandRefused);
   }
@@ -542,6 +604,7 @@ function details(state: IssueState): string {
     life === undefined ? '' : `agent \`${life.agent}\`, bottle \`${life.slug}\`, run ${state.run}`,
     state.pullRequest === undefined ? '' : `pull request #${state.pullRequest}`,
     state.held ? 'the agent label or the assignee is away' : '',
+    state.awaitsApproval === true ? 'waits for approval: the command `approve`' : '',
     ...state.timeline
       .slice(-12)
       .map(({ at, text }) => `- ${new Date(at).toISOString().slice(11, 19)} ${text}`),

@@ -26,6 +26,10 @@ export interface LifecycleSettings {
   readonly runDeadlineMs: number;
   /** How long the first comment waits for others. */
   readonly commentDebounceMs: number;
+  /** Whether each life waits for the command `approve`; absent: `off`. */
+  readonly approval?: 'required' | 'off';
+  /** Whether the forge shows where the issue is: by a commit status, and by labels. Absent: it does not. */
+  readonly shows?: { readonly labels: boolean };
   /** History events after which a life goes on as a new execution. */
   readonly continueAsNewAfter: number;
 }
@@ -68,6 +72,7 @@ export interface CommentEvent {
 }
 
 /** Updates enqueue and answer with the phase that accepted them; they never wait for the effect. */
+export const approveUpdate = defineUpdate<Accepted, [Command]>('approve');
 export const freezeUpdate = defineUpdate<Accepted, [Command]>('freeze');
 export const resumeUpdate = defineUpdate<Accepted, [Command]>('resume');
 export const retryUpdate = defineUpdate<Accepted, [Command]>('retry');
@@ -77,6 +82,8 @@ export const extendDeadlineUpdate = defineUpdate<Accepted, [ExtendDeadline]>('ex
 export interface Command {
   /** Who asked, for the timeline. */
   readonly by: string;
+  /** Of the delivery that it came with, if it was a comment. */
+  readonly sequence?: number;
 }
 
 export interface ExtendDeadline extends Command {
@@ -110,6 +117,8 @@ export interface IssueStatus {
   readonly unreadComments: number;
   /** True while the label or the assignee is away: nothing resumes. */
   readonly held: boolean;
+  /** True until somebody approves: nothing launches. */
+  readonly awaitsApproval: boolean;
 }
 
 export const timelineQuery = defineQuery<readonly TimelineEntry[]>('timeline');

@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { createForgeActivities } from '../../src/activities/forge.ts';
 import { createReportActivities } from '../../src/activities/reports.ts';
 import type { OpenLifeInput, ReportActivities } from '../../src/activities/inputs.ts';
-import { ForgeUnavailableError } from '../../src/domain/errors.ts';
+import {
+  ForgeDeniedError,
+  ForgeRefusedError,
+  ForgeUnavailableError,
+} from '../../src/domain/errors.ts';
 import { bottleSlug, issueWorkflowId } from '../../src/domain/ids.ts';
 import { MemoryForge } from '../../src/forges/memory/memory-forge.ts';
 import { MemorySite } from '../../src/forges/memory/memory-site.ts';
@@ -40,7 +44,12 @@ async function aTarget(author = 'alice') {
       plan: () => Promise.reject(new Error('nothing is launched here')),
     },
   });
-  const reports = createReportActivities({ forge, store, lookAt: () => 'look' });
+  const reports = createReportActivities({
+    forge,
+    store,
+    publicUrl: 'https://bots.example',
+    lookAt: () => 'look',
+  });
   const issue = { repository, number };
   const workflowId = issueWorkflowId(issue);
   const run = <Input, Output>(activity: (input: Input) => Promise<Output>, input: Input) =>
@@ -59,7 +68,9 @@ async function aTarget(author = 'alice') {
   const checkTarget = () => run(activities.checkTarget, { issue, closedCounts: false });
   const report = (input: Parameters<ReportActivities['reportLaunchFailure']>[0]) =>
     run(reports.reportLaunchFailure, input);
-  return { alice, checkTarget, forge, issue, number, open, report, repository, store };
+  const show = (input: Omit<Parameters<ReportActivities['showState']>[0], 'issue'>) =>
+    run(reports.showState, { issue, ...input });
+  return { alice, checkTarget, forge, issue, number, open, report, repository, show, store };
 }
 
 /** The first life has ended; events up to 5 were handled. */
@@ -128,6 +139,18 @@ describe('openLife', () => {
     expect(await open('ours', { lastSequence: 2 })).toMatchObject({ verdict: 'target' });
   });
 
+  test('says once that a retry found nothing to try', async () => {
+    const { alice, forge, number, open, repository } = await aTarget();
+    alice.setLabels(number, []);
+    await open('first');
+    expect(await forge.listComments(repository, number)).toEqual([]);
+    await open('second', { cause: 'retry' });
+    await open('second', { cause: 'retry' });
+    expect(await forge.listComments(repository, number)).toMatchObject([
+      { body: expect.stringMatching(/Nothing was tried again:\*\* no label/) },
+    ]);
+  });
+
   test('tells once what is wrong with the labels, however often it is asked', async () => {
     const { alice, forge, number, open, repository } = await aTarget();
     alice.setLabels(number, ['bot-bottle:demo', 'bot-bottle:other']);
@@ -148,5 +171,69 @@ describe('a report', () => {
     await report(input);
     await report(input);
     expect(await forge.listComments(repository, number)).toHaveLength(1);
+  });
+});
+
+describe('the state on the forge', () => {
+  async function withPullRequest() {
+    const target = await aTarget();
+    target.alice.push('bot-bottle/issue-1');
+    const draft = { title: 'Work', head: 'bot-bottle/issue-1' };
+    return { ...target, pullRequest: target.alice.openPullRequest(draft) };
+  }
+  const pending = { state: 'pending', description: 'An agent is at work' } as const;
+
+  test('is a label of the issue, and a status of the commit that the pull request has now', async () => {
+    const { alice, forge, number, pullRequest, repository, show } = await withPullRequest();
+    const status = { pullRequest, ...pending };
+    await show({ label: 'running', status, pushes: 0 });
+    expect((await forge.readIssue(repository, number)).labels).toContain('bottle/running');
+    const shown = { context: 'bot-bottle', ...pending, url: 'https://bots.example' };
+    expect(alice.statuses('bot-bottle/issue-1')).toEqual([shown]);
+    alice.push('bot-bottle/issue-1');
+    expect(alice.statuses('bot-bottle/issue-1')).toEqual([]);
+    await show({ label: null, status, pushes: 1 });
+    expect(alice.statuses('bot-bottle/issue-1')).toEqual([shown]);
+    expect((await forge.readIssue(repository, number)).labels).toEqual(['bot-bottle:demo']);
+  });
+
+  test('leaves labels alone that are not ours to set', async () => {
+    const { alice, forge, number, pullRequest, repository, show } = await withPullRequest();
+    alice.setLabels(number, ['bot-bottle:demo', 'bottle/mine']);
+    await show({ status: { pullRequest, ...pending }, pushes: 0 });
+    expect((await forge.readIssue(repository, number)).labels).toContain('bottle/mine');
+  });
+
+  test('that we have no right to show is told once per repository, and fails nothing', async () => {
+    const { alice, forge, issue, number, pullRequest, repository, show, store } =
+      await withPullRequest();
+    const denied = () => new ForgeDeniedError('POST /labels: 403 no', { status: 403 });
+    for (const label of ['queued', 'running'] as const) {
+      forge.failNext('replaceLabel', denied());
+      await show({ label, status: { pullRequest, ...pending }, pushes: 0 });
+    }
+    expect(alice.statuses('bot-bottle/issue-1')).toHaveLength(1);
+    expect(await forge.listComments(repository, number)).toMatchObject([
+      { body: expect.stringMatching(/ORCHESTRATOR_STATE_LABELS[^]*403 no/) },
+    ]);
+    expect(await store.repositories.wasTold(issue.repository.id, 'state labels')).toBe(true);
+    expect(await store.repositories.wasTold(issue.repository.id, 'commit status')).toBe(false);
+  });
+
+  test('is not shown where that is denied and cannot be told either', async () => {
+    const { forge, issue, show, store } = await withPullRequest();
+    const denied = () => new ForgeDeniedError('403 no', { status: 403 });
+    forge.failNext('replaceLabel', denied());
+    forge.failNext('createComment', denied());
+    await show({ label: 'running', pushes: 0 });
+    forge.failNext('replaceLabel', new ForgeRefusedError('the repository is archived'));
+    await show({ label: 'running', pushes: 0 });
+    expect(await store.repositories.wasTold(issue.repository.id, 'state labels')).toBe(false);
+  });
+
+  test('is tried again when the forge is away', async () => {
+    const { forge, show } = await withPullRequest();
+    forge.failNext('replaceLabel', new ForgeUnavailableError('the line is dead'));
+    await expect(show({ label: 'running', pushes: 0 })).rejects.toThrow('the line is dead');
   });
 });

@@ -37,6 +37,7 @@ async function aForge() {
     store,
     forge: new MemoryForge(site, 'bot'),
     signals,
+    lookAt: () => 'look',
     org: 'bot-bottle',
     log,
     parser: {

@@ -24,7 +24,7 @@ function post(path: string, payload?: object) {
 }
 
 describe('a command', () => {
-  test.each(['freeze', 'resume', 'retry', 'destroy'])(
+  test.each(['approve', 'freeze', 'resume', 'retry', 'destroy'])(
     '%s is accepted with the phase, without a body',
     async (type) => {
       const answer = await post(`3/${type}`);

@@ -86,6 +86,7 @@ describe('GET /issues/:owner/:repository/:number', () => {
       deadlineAt: Date.UTC(2026, 0, 1, 4),
       unreadComments: 2,
       held: false,
+      awaitsApproval: true,
     };
     sample.temporal.entries = [{ at: Date.UTC(2026, 0, 1), text: 'targeted by alice' }];
     const issue = (await get('/issues/acme/rocket/3')).json();
@@ -95,6 +96,7 @@ describe('GET /issues/:owner/:repository/:number', () => {
       deadlineAt: '2026-01-01T04:00:00.000Z',
       unreadComments: 2,
       held: false,
+      awaitsApproval: true,
       timeline: [{ at: '2026-01-01T00:00:00.000Z', text: 'targeted by alice' }],
     });
     expect(issue.runs).toHaveLength(2);

@@ -157,6 +157,7 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
     '/api/v1/deliveries',
     '/api/v1/issues',
     '/api/v1/issues/{owner}/{repository}/{number}',
+    '/api/v1/issues/{owner}/{repository}/{number}/approve',
     '/api/v1/issues/{owner}/{repository}/{number}/destroy',
     '/api/v1/issues/{owner}/{repository}/{number}/extend',
     '/api/v1/issues/{owner}/{repository}/{number}/freeze',

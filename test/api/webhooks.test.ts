@@ -105,7 +105,7 @@ describe('POST /webhooks/gitea', () => {
     ['25', 'accepted', 'review changes_requested', '1/1', undefined],
     ['26', 'accepted', 'review approved', '1/1', undefined],
     ['27', 'ignored', 'pull_request', '', /review_requested/],
-    ['28', 'ignored', 'pull_request synchronized', '1/1', /synchronized changes nothing/],
+    ['28', 'accepted', 'pull_request synchronized', '1/1', undefined],
     ['29', 'ignored', 'pull_request edited', '1/1', /edited changes nothing/],
     ['31', 'ignored', 'status', '', /not about an issue/],
     ['34', 'accepted', 'pull_request closed', '1/1', undefined],

@@ -182,6 +182,7 @@ describe('show', () => {
       deadlineAt: Date.now() + 3_630_000,
       unreadComments: 1,
       held: true,
+      awaitsApproval: true,
     };
     sample.temporal.entries = [{ at: Date.UTC(2026, 0, 1), text: 'targeted by alice' }];
     const { code, stdout } = await orchestrator('show', 'acme/rocket#3');
@@ -195,6 +196,7 @@ describe('show', () => {
       /^deadline +in 1h$/m,
       /^unread +1 comment$/m,
       /^held /m,
+      /^approval +`orchestrator approve` lets it begin$/m,
       /^1 +watchdog +- +3m 20s +\d.* ago +targeted +silent for 30 minutes$/m,
       /^\d.* ago {2}targeted by alice$/m,
       /^Operations \(the last 10 of 12\)$/m,
@@ -534,14 +536,22 @@ test('run --help is the reference of all settings', async () => {
 });
 
 describe('--help', () => {
-  test.each(['run', 'status', 'show', 'logs', 'freeze', 'resume', 'retry', 'destroy', 'extend'])(
-    '%s has an example',
-    async (command) => {
-      const { code, stdout } = await run([command, '--help']);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Examples?:\\n(.*\\n)*.*orchestrator ${command}`));
-    },
-  );
+  test.each([
+    'run',
+    'status',
+    'show',
+    'logs',
+    'approve',
+    'freeze',
+    'resume',
+    'retry',
+    'destroy',
+    'extend',
+  ])('%s has an example', async (command) => {
+    const { code, stdout } = await run([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n(.*\\n)*.*orchestrator ${command}`));
+  });
 });
 
 test('settings that are wrong are told one a line, without a stack', async () => {

@@ -133,7 +133,12 @@ describe('status --watch elsewhere', () => {
 
 describe('show --watch elsewhere', () => {
   test('prints timeline and op log as they grow, and the phase when the workflow is closed', async () => {
-    sample.temporal.workflowStatus = { deadlineAt: undefined, unreadComments: 0, held: false };
+    sample.temporal.workflowStatus = {
+      deadlineAt: undefined,
+      unreadComments: 0,
+      held: false,
+      awaitsApproval: false,
+    };
     sample.temporal.entries = [{ at: Date.UTC(2026, 0, 1), text: 'run 1 started' }];
     const started = start(['show', 'acme/rocket#3', '--watch'], access);
     const seen = follow(started);

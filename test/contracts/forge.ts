@@ -6,7 +6,7 @@ import {
   ForgeRefusedError,
 } from '../../src/domain/errors.ts';
 import type { RepositoryRef, ReviewVerdict } from '../../src/domain/issue.ts';
-import type { Forge } from '../../src/forges/forge.ts';
+import type { CommitStatus, Forge, LabelDraft } from '../../src/forges/forge.ts';
 import { until } from '../support/until.ts';
 
 /** A forge to try, with people on it: alice administrates every repository, bot writes, mallory is an outsider. */
@@ -48,6 +48,13 @@ export interface ForgePerson {
   close(number: number): Done<void>;
   reopen(number: number): Done<void>;
   comment(number: number, body: string): Done<number>;
+  /** Of the newest commit of a branch, the newest last. */
+  statuses(branch: string): Done<readonly CommitStatus[]>;
+  /** Those that the repository has, whoever uses them. */
+  labels(): Done<readonly LabelDraft[]>;
+  setLabels(number: number, labels: readonly string[]): Done<void>;
+  /** Of all, each as `<login> <reaction>`. */
+  reactions(commentId: number): Done<string[]>;
   review(
     number: number,
     review: {
@@ -473,6 +480,128 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
 
         await expect(forge.createComment(ref, number, '')).rejects.toThrow(ForgeRefusedError);
         expect(await forge.listComments(ref, number)).toEqual([]);
+      });
+
+      test('a commit status is set on the head of a pull request, and not said again', async () => {
+        const number = await openPullRequest('topic');
+        const { headCommit } = await forge.readPullRequest(ref, number);
+        const pending = {
+          context: 'bot-bottle',
+          state: 'pending',
+          description: 'An agent is at work',
+          url: undefined,
+        } as const;
+        const success = {
+          ...pending,
+          state: 'success',
+          description: 'Run 1 is done',
+          url: 'https://bots.example/issues',
+        } as const;
+
+        await forge.setCommitStatus(ref, headCommit, pending);
+        await forge.setCommitStatus(ref, headCommit, pending);
+        expect(await alice.statuses('topic')).toEqual([pending]);
+        await forge.setCommitStatus(ref, headCommit, success);
+        expect((await alice.statuses('topic')).at(-1)).toEqual(success);
+        await forge.setCommitStatus(ref, headCommit, { ...success, context: 'other' });
+        await forge.setCommitStatus(ref, headCommit, pending);
+        const again = await alice.statuses('topic');
+        expect(again.findLast(({ context }) => context === 'bot-bottle')).toEqual(pending);
+        expect(again.filter(({ context }) => context === 'other')).toHaveLength(1);
+      });
+
+      test('the head of a pull request moves with its branch', async () => {
+        const number = await openPullRequest('topic', 'src/one.txt');
+        const before = await forge.readPullRequest(ref, number);
+        await alice.push('topic', 'src/one.txt');
+        await until('the head to move', async () => {
+          return (await forge.readPullRequest(ref, number)).headCommit !== before.headCommit;
+        });
+        expect(await alice.statuses('topic')).toEqual([]);
+      });
+
+      const running = {
+        name: 'bottle/running',
+        colour: '#2d7d9a',
+        description: 'An agent works on it',
+        exclusive: true,
+      } as const;
+      const frozen = { ...running, name: 'bottle/frozen', description: 'Nothing runs' } as const;
+
+      test('a label is put on where there is none, made once, and takes the place of its like', async () => {
+        const labels = ['bug', 'bot-bottle:demo'];
+        const number = await alice.openIssue({ title: 'Work', labels });
+        const other = await alice.openIssue({ title: 'More work' });
+        const seen = async () => (await forge.readIssue(ref, number)).labels.toSorted();
+
+        const others: number[] = [];
+        for (let more = 0; more < 4; more++) {
+          others.push(await alice.openIssue({ title: 'Yet more work' }));
+        }
+        await Promise.all(
+          [number, other, ...others].map((one) => forge.replaceLabel(ref, one, 'bottle/', running)),
+        );
+        expect(await seen()).toEqual(['bot-bottle:demo', 'bottle/running', 'bug']);
+        await forge.replaceLabel(ref, number, 'bottle/', frozen);
+        await forge.replaceLabel(ref, number, 'bottle/', frozen);
+        expect(await seen()).toEqual(['bot-bottle:demo', 'bottle/frozen', 'bug']);
+        await forge.replaceLabel(ref, number, 'bottle/', running);
+        await forge.replaceLabel(ref, number, 'bottle/', undefined);
+        await forge.replaceLabel(ref, number, 'bottle/', undefined);
+        expect(await seen()).toEqual(['bot-bottle:demo', 'bug']);
+        expect((await forge.readIssue(ref, other)).labels).toEqual(['bottle/running']);
+        const made = (await alice.labels()).filter(({ name }) => name.startsWith('bottle/'));
+        expect(made.toSorted((one, two) => (one.name < two.name ? -1 : 1))).toEqual([
+          frozen,
+          running,
+        ]);
+      });
+
+      test('a label that somebody made in another way is used as it is', async () => {
+        const number = await alice.openIssue({ title: 'Work', labels: ['bottle/frozen'] });
+
+        await forge.replaceLabel(ref, number, 'bottle/', running);
+        await alice.setLabels(number, ['bottle/frozen', 'bottle/running']);
+        await forge.replaceLabel(ref, number, 'bottle/', frozen);
+
+        expect((await forge.readIssue(ref, number)).labels).toEqual(['bottle/frozen']);
+      });
+
+      test('neither is for whom may only read', async () => {
+        const number = await openPullRequest('topic');
+        const { headCommit } = await forge.readPullRequest(ref, number);
+        const status = {
+          context: 'bot-bottle',
+          state: 'success',
+          description: 'Mine',
+          url: undefined,
+        } as const;
+        const { outsiderForge } = world;
+
+        await expect(outsiderForge.setCommitStatus(ref, headCommit, status)).rejects.toThrow(
+          ForgeDeniedError,
+        );
+        await expect(outsiderForge.replaceLabel(ref, number, 'bottle/', running)).rejects.toThrow(
+          ForgeDeniedError,
+        );
+      });
+
+      test('a reaction is put on a comment of an issue and of a pull request, once', async () => {
+        const issue = await alice.openIssue({ title: 'Talk' });
+        for (const number of [issue, await openPullRequest('topic')]) {
+          const id = await alice.comment(number, '/bottle status');
+
+          await forge.addReaction(ref, id, '+1');
+          await forge.addReaction(ref, id, '+1');
+          await forge.addReaction(ref, id, 'confused');
+
+          expect((await alice.reactions(id)).toSorted()).toEqual(['bot +1', 'bot confused']);
+        }
+        await forge.addReaction(ref, await alice.comment(issue, 'no'), '-1');
+      });
+
+      test('a reaction to a comment that is not there is not found', async () => {
+        await expect(forge.addReaction(ref, 99_999_999, '+1')).rejects.toThrow(ForgeNotFoundError);
       });
 
       test('a text of 1 MB with control characters, quotes and emoji comes back as it was', async () => {

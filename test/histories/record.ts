@@ -8,6 +8,7 @@ import { createWorkflowSignals } from '../../src/temporal/issue-client.ts';
 import { createWorkers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
 import {
+  approveUpdate,
   type LifecycleSettings,
   resumeUpdate,
   retryUpdate,
@@ -21,12 +22,18 @@ import { startWorld } from '../support/world.ts';
 import { toHistoryJson } from './history-json.ts';
 
 /**
- * Records the histories that `replay.test.ts` replays: `npm run build && node test/histories/record.ts`.
- * Record anew only when no workflow of the old kind can be open any more: what is here stands for the open ones.
+ * Records the histories that `replay.test.ts` replays: `npm run build && node test/histories/record.ts`, or some of them
+ * by name. Record anew only when no workflow of the old kind can be open any more: what is here stands for the open ones.
  */
-await recordStory();
-await recordWatchdogAndRetry();
-await recordParked();
+const recordings: Readonly<Record<string, () => Promise<void>>> = {
+  story: recordStory,
+  'watchdog-and-retry': recordWatchdogAndRetry,
+  parked: recordParked,
+  'approved-and-shown': recordApprovedAndShown,
+};
+for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(recordings)) {
+  await recordings[name]?.();
+}
 
 /** On real parts: an issue, a comment on its pull request, a merge. */
 async function recordStory(): Promise<void> {
@@ -82,6 +89,22 @@ async function recordParked(): Promise<void> {
   await stage.merged();
   await handle.result();
   await save('parked', handle);
+}
+
+/** Nothing begins without a person, and the forge shows where it is. */
+async function recordApprovedAndShown(): Promise<void> {
+  await using stage = await startStage({ approval: 'required', shows: { labels: true } });
+  const { handle, host } = stage;
+  await stage.opened();
+  await until('the question', () => host.calls.includes('askForApproval demo'));
+  await handle.executeUpdate(approveUpdate, { args: [{ by: 'alice' }] });
+  await stage.reaches('running', 1);
+  host.run(1).done();
+  await stage.reaches('frozen', 1);
+  await until('it to be shown', () => host.shown.at(-1) === 'frozen success #7');
+  await stage.merged();
+  await handle.result();
+  await save('approved-and-shown', handle);
 }
 
 /** An issue on a scripted host. */

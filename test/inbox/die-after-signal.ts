@@ -13,14 +13,23 @@ const unasked = () => Promise.reject(new Error('the forge is not asked about an 
 createInbox({
   store: await openStore(path),
   parser: giteaWebhooks,
-  forge: { whoAmI: unasked, canWrite: unasked, isOrgMember: unasked, listComments: unasked },
+  forge: {
+    whoAmI: unasked,
+    canWrite: unasked,
+    isOrgMember: unasked,
+    listComments: unasked,
+    createComment: unasked,
+    addReaction: unasked,
+  },
   signals: {
     signal: () => Promise.reject(new Error('an issue event begins a workflow')),
+    command: () => Promise.reject(new Error('an issue event is no command')),
     async signalWithStart(_issue, _title, _url, { event }) {
       appendFileSync(log, `${event.sequence}\n`);
       process.kill(process.pid, 'SIGKILL');
     },
   },
+  lookAt: () => '',
   org: 'bot-bottle',
   log: pino({ level: 'silent' }),
 }).start();

@@ -89,7 +89,7 @@ describe('the inbox', () => {
     // Of alice and of bot, whose account a person may share.
     const commentsBelowIt = 'alice bot closed reopened';
     // Without mallory's.
-    const ofThePullRequest = 'opened alice bot closed reopened closed closed';
+    const ofThePullRequest = 'opened alice bot synchronized closed reopened closed closed';
     expect(told.join(' ')).toBe(`${ofTheIssue} ${commentsBelowIt} ${ofThePullRequest}`);
   });
 

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { webhookRoutes } from '../../src/api/routes/webhooks.ts';
 import type { Comment, IssueRef } from '../../src/domain/issue.ts';
+import type { CommandAnswer, IssueCommand } from '../../src/domain/issue-command.ts';
 import { giteaWebhooks } from '../../src/forges/gitea/parse-webhook.ts';
 import type { DeliveryHandlerParts } from '../../src/inbox/handle-delivery.ts';
 import { createInbox, type Inbox } from '../../src/inbox/inbox.ts';
@@ -22,6 +23,9 @@ export interface Sent {
 /** Temporal as the inbox sees it. Give it a `before` to make it fail or wait. */
 export class StubSignals implements WorkflowSignals {
   readonly sent: Sent[] = [];
+  readonly commands: { issue: IssueRef; title: string; command: IssueCommand }[] = [];
+  /** To commands. */
+  answer: () => CommandAnswer = () => ({ answer: 'accepted', phase: 'running' });
   /** Whether a life is open for plain signals. */
   open = true;
   before: (issue: IssueRef, event: WorkflowEvent) => Promise<void> = async () => undefined;
@@ -45,6 +49,16 @@ export class StubSignals implements WorkflowSignals {
     return 'delivered';
   }
 
+  async command(
+    issue: IssueRef,
+    title: string,
+    _url: string,
+    command: IssueCommand,
+  ): Promise<CommandAnswer> {
+    this.commands.push({ issue, title, command });
+    return this.answer();
+  }
+
   sequences(issueNumber: number): number[] {
     return this.sent
       .filter(({ issue }) => issue.number === issueNumber)
@@ -56,6 +70,8 @@ export class StubSignals implements WorkflowSignals {
 export class StubForge {
   /** Below each pull request. */
   readonly comments = new Map<number, Comment[]>();
+  readonly posted: { on: number; body: string }[] = [];
+  readonly reactions: string[] = [];
   before: (method: string) => Promise<void> = async () => undefined;
 
   async whoAmI(): Promise<string> {
@@ -76,6 +92,27 @@ export class StubForge {
   async listComments(_repository: unknown, number: number): Promise<readonly Comment[]> {
     await this.before('listComments');
     return this.comments.get(number) ?? [];
+  }
+
+  async createComment(_repository: unknown, number: number, body: string): Promise<Comment> {
+    await this.before('createComment');
+    const id = 1_000 + this.posted.length;
+    const comment = {
+      id,
+      kind: 'conversation',
+      author: 'bot',
+      body,
+      createdAt: '2026-01-01T00:00:00Z',
+      url: `http://gitea.example/c/${id}`,
+    } as const;
+    this.posted.push({ on: number, body });
+    this.comments.set(number, [...(this.comments.get(number) ?? []), comment]);
+    return comment;
+  }
+
+  async addReaction(_repository: unknown, commentId: number, reaction: string): Promise<void> {
+    await this.before('addReaction');
+    this.reactions.push(`${commentId} ${reaction}`);
   }
 }
 
@@ -106,6 +143,7 @@ export async function setStage(path?: string): Promise<Stage> {
     parser: giteaWebhooks,
     forge,
     signals,
+    lookAt: () => 'Look closely.',
     org: 'bot-bottle',
     log: pino({ level: 'silent' }),
     clock: () => clock.now,

@@ -17,6 +17,24 @@ function comment(id: number, more: Partial<NewComment> = {}): NewComment {
 
 const outsider = { counts: false, reason: 'an outsider' } as const;
 
+describe('a command in a comment', () => {
+  test('has the verdict that came first, once it was recorded', async () => {
+    const { comments } = await freshStore();
+    expect(await comments.commandVerdict(1, 30)).toBeUndefined();
+    await comments.record(comment(30));
+    await comments.record(comment(31));
+    expect(await comments.commandVerdict(1, 30)).toBeUndefined();
+    await comments.recordCommandVerdict(1, 30, { accepted: false, reason: 'nothing runs' });
+    await comments.recordCommandVerdict(1, 30, { accepted: true });
+    await comments.recordCommandVerdict(1, 31, { accepted: true });
+    expect(await comments.commandVerdict(1, 30)).toEqual({
+      accepted: false,
+      reason: 'nothing runs',
+    });
+    expect(await comments.commandVerdict(1, 31)).toEqual({ accepted: true });
+  });
+});
+
 describe('comments', () => {
   test('are read by one run each, oldest first, a review before its inline comments', async () => {
     const { comments } = await freshStore();

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { freshStore, widgets } from './fresh-store.ts';
 
+test('what is said once for a repository is known to be said', async () => {
+  const { repositories } = await freshStore();
+  expect(await repositories.wasTold(1, 'this')).toBe(false);
+  await repositories.markTold(1, 'this');
+  await repositories.markTold(1, 'this');
+  expect(await repositories.wasTold(1, 'this')).toBe(true);
+  expect(await repositories.wasTold(1, 'that')).toBe(false);
+  expect(await repositories.wasTold(2, 'this')).toBe(false);
+});
+
 describe('repositories', () => {
   test('keep the name they were first seen under', async () => {
     const { repositories } = await freshStore();

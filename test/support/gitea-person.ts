@@ -2,11 +2,29 @@ import { z } from 'zod';
 import type { RepositoryRef, ReviewVerdict } from '../../src/domain/issue.ts';
 import { callGitea, GiteaRefusal } from '../../src/demo/gitea-client.ts';
 import { createLabel, type GiteaAccount, type GiteaRepository } from '../../src/demo/gitea-site.ts';
+import type { CommitStatus, LabelDraft } from '../../src/forges/forge.ts';
 import type { ForgePerson } from '../contracts/forge.ts';
 import { until } from './until.ts';
 
 const numbered = z.object({ number: z.number() });
 const identified = z.object({ id: z.number() });
+const statusesAnswer = z.array(
+  z.object({
+    context: z.string(),
+    status: z.enum(['pending', 'success', 'failure']),
+    description: z.string(),
+    target_url: z.string(),
+  }),
+);
+const labelsAnswer = z.array(
+  z.object({
+    name: z.string(),
+    color: z.string(),
+    description: z.string(),
+    exclusive: z.boolean(),
+  }),
+);
+const reacted = z.array(z.object({ user: z.object({ login: z.string() }), content: z.string() }));
 
 const reviewEvents: Readonly<Record<ReviewVerdict, string>> = {
   approved: 'APPROVED',
@@ -57,6 +75,37 @@ export class GiteaPerson implements ForgePerson {
 
   async comment(number: number, body: string): Promise<number> {
     return identified.parse(await this.#call('POST', `/issues/${number}/comments`, { body })).id;
+  }
+
+  async reactions(commentId: number): Promise<string[]> {
+    const path = `/issues/comments/${commentId}/reactions`;
+    const found = reacted.parse((await this.#call('GET', path)) ?? []);
+    return found.map(({ user, content }) => `${user.login} ${content}`);
+  }
+
+  async statuses(branch: string): Promise<CommitStatus[]> {
+    const path = `/commits/${encodeURIComponent(branch)}/statuses?sort=oldest`;
+    return statusesAnswer.parse(await this.#call('GET', path)).map((found) => ({
+      context: found.context,
+      state: found.status,
+      description: found.description,
+      url: found.target_url === '' ? undefined : found.target_url,
+    }));
+  }
+
+  async labels(): Promise<LabelDraft[]> {
+    return labelsAnswer
+      .parse(await this.#call('GET', '/labels?limit=50'))
+      .map(({ name, color, description, exclusive }) => ({
+        name,
+        colour: `#${color}`,
+        description,
+        exclusive,
+      }));
+  }
+
+  async editComment(commentId: number, body: string): Promise<void> {
+    await this.#call('PATCH', `/issues/comments/${commentId}`, { body });
   }
 
   async review(

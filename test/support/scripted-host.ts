@@ -20,6 +20,8 @@ export class ScriptedHost {
   readonly phases: string[] = [];
   /** What people are to be told of besides on the forge, by run. */
   readonly notified: string[] = [];
+  /** What the forge was told to show: label and commit status. */
+  readonly shown: string[] = [];
   /** Places on the host. */
   places = 10;
   /** What `openLife` answers; a target unless a test says otherwise. */
@@ -91,6 +93,13 @@ export class ScriptedHost {
         throw this.reportFailure();
       }
       this.calls.push(`reportRun ${run}`);
+    },
+    showState: async ({ label, status }) => {
+      await this.forgeAnswers;
+      this.shown.push([label, status && `${status.state} #${status.pullRequest}`].join(' ').trim());
+    },
+    askForApproval: async ({ agent }) => {
+      this.calls.push(`askForApproval ${agent}`);
     },
     reportLaunchFailure: async ({ run }) => {
       this.calls.push(`reportLaunchFailure ${run}`);

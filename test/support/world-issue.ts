@@ -117,6 +117,14 @@ export class WorldIssue {
       }));
   }
 
+  async labels(): Promise<string[]> {
+    const found = await this.#ask(`/issues/${this.number}/labels`);
+    return z
+      .array(z.object({ name: z.string() }))
+      .parse(found)
+      .map(({ name }) => name);
+  }
+
   /** The comments that the orchestrator itself posted, below the issue and its pull requests. */
   async reports(): Promise<SeenComment[]> {
     const numbers = [this.number, ...(await this.pullRequests()).map(({ number }) => number)];

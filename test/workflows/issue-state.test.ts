@@ -55,7 +55,7 @@ function comment(at = ++sequence): StateEvent {
   const event = { sequence: at, kind: 'conversation', id: at, author: 'alice', on: 7 } as const;
   return { type: 'pr_comment', event };
 }
-function command(name: 'freeze' | 'resume' | 'retry' | 'destroy'): StateEvent {
+function command(name: 'approve' | 'freeze' | 'resume' | 'retry' | 'destroy'): StateEvent {
   return { type: 'command', command: name, by: 'bob' };
 }
 
@@ -455,6 +455,24 @@ describe('commands', () => {
     });
   }
 
+  test('that came with a delivery is done once, and accepted again whatever has become of it', () => {
+    const byMs = 5_000;
+    const numbered = { by: 'bob', sequence: ++sequence };
+    const event: StateEvent = { type: 'extended', byMs, ...numbered };
+    const extended = reduce(states.running, event, 1);
+    expect(reduce(extended, event, 2)).toBe(extended);
+    const asked: StateEvent = {
+      type: 'command',
+      command: 'freeze',
+      by: 'bob',
+      sequence: ++sequence,
+    };
+    const stopped = reduce(reduce(states.running, asked, 1), ended('cancelled'), 2);
+    expect(refusal(stopped, 'freeze')).toBeDefined();
+    expect(refusal(stopped, 'freeze', sequence)).toBeUndefined();
+    expect(reduce(stopped, asked, 3)).toBe(stopped);
+  });
+
   test('freeze gives up a place that a run waits for', () => {
     const state = reduce(states.resuming, command('freeze'), 1);
     expect(mustEnd(state)).toBe(true);
@@ -471,6 +489,38 @@ describe('commands', () => {
   test('retry while destroying begins another life', () => {
     const state = reduce(reduce(states.destroying, command('retry'), 1), { type: 'destroyed' }, 2);
     expect(nextStep(state, debounceMs)).toEqual({ do: 'begin-again', cause: 'retry' });
+  });
+});
+
+describe('a life that must be approved', () => {
+  const unapproved: StateEvent = { ...opened, awaitsApproval: true };
+
+  test('waits while it is queued, whatever is said, and launches when somebody approves', () => {
+    const waiting = after(unapproved, comment(), onIssue('edited'));
+    expect(nextStep(waiting, debounceMs)).toEqual({ do: 'await-approval' });
+    expect(refusal(waiting, 'retry')).toMatch(/waits for `approve`/);
+    expect(refusal(waiting, 'freeze')).toBeDefined();
+    expect(refusal(waiting, 'approve')).toBeUndefined();
+    const approved = reduce(waiting, command('approve'), 1);
+    expect(nextStep(approved, debounceMs)).toEqual({ do: 'launch' });
+    expect(approved.timeline.at(-1)?.text).toBe('bob approved');
+    expect(refusal(approved, 'approve')).toMatch(/nothing waits for approval/);
+    expect(refusal(beginState(issue, 0), 'approve')).toMatch(/still being read/);
+  });
+
+  test('is cancelled when it is untargeted, closed or destroyed meanwhile', () => {
+    const away: StateEvent = { type: 'target-checked', targeted: false, closedCounts: true };
+    for (const event of [away, onIssue('closed'), command('destroy')]) {
+      expect(step(unapproved, event)).toEqual({ do: 'destroy' });
+    }
+  });
+
+  test('needs no approval for what comes after its first launch', () => {
+    const failed: StateEvent = { type: 'launch-failed', run: 1, reason: 'no disk' };
+    const again = after(unapproved, command('approve'), failed, command('retry'), {
+      type: 'resuming',
+    });
+    expect(nextStep(again, debounceMs)).toEqual({ do: 'launch' });
   });
 });
 
@@ -507,6 +557,8 @@ test('whatever happens in whatever order, the state stays plain JSON and a step 
     () => onPullRequest('closed'),
     () => onPullRequest('reopened'),
     () => comment(),
+    () => ({ ...opened, awaitsApproval: true }),
+    () => command('approve'),
     () => command('freeze'),
     () => command('resume'),
     () => command('destroy'),

@@ -3,10 +3,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { IssueRef } from '../../src/domain/issue.ts';
+import type { IssueCommand } from '../../src/domain/issue-command.ts';
 import { createIssueCommands, createWorkflowSignals } from '../../src/temporal/issue-client.ts';
 import { createWorkers, type Workers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
 import {
+  approveUpdate,
   type Command,
   destroyUpdate,
   extendDeadlineUpdate,
@@ -104,7 +106,11 @@ function anIssue(settings: Partial<LifecycleSettings> = {}) {
         event: { sequence: at, kind: 'conversation', id: at, author: 'alice', on: 7 },
       });
     },
-    pullRequest: (action: 'opened' | 'closed' | 'reopened', merged = false, at = ++sequence) =>
+    pullRequest: (
+      action: 'opened' | 'closed' | 'reopened' | 'synchronized',
+      merged = false,
+      at = ++sequence,
+    ) =>
       signals.signalWithStart(issue, 'A pull request', 'http://forge', {
         signal: 'pr_event',
         event: {
@@ -452,6 +458,104 @@ describe('commands', () => {
     });
     await until('a second life', () => host.lives === 2);
     expect(count('openLife retry')).toBe(1);
+  });
+});
+
+describe('a life that must be approved', () => {
+  const approval = { approval: 'required' } as const;
+
+  test('is asked for once, waits across restarts, says so, and launches when somebody approves', async () => {
+    const one = anIssue(approval);
+    await one.event('opened');
+    await until('the question', () => count('askForApproval demo') === 1);
+    expect(await one.status()).toMatchObject({ phase: 'queued', awaitsApproval: true });
+    await restartWorkers();
+    await one.comment();
+    expect(await one.status()).toMatchObject({ phase: 'queued', unreadComments: 1 });
+    expect(host.launches).toEqual([]);
+    expect(host.notified).toEqual(['needs-you 0']);
+    expect(await one.handle.executeUpdate(approveUpdate, by)).toEqual({ phase: 'queued' });
+    await one.reaches('running');
+    expect((await one.status()).awaitsApproval).toBe(false);
+    expect(count('askForApproval demo')).toBe(1);
+    host.run(1).done();
+    await one.reaches('frozen');
+    await one.handle.executeUpdate(resumeUpdate, by);
+    await until('the second run', () => host.launches.length === 2);
+  });
+
+  test('ends when the label is taken away meanwhile', async () => {
+    const one = anIssue(approval);
+    await one.event('opened');
+    await until('the question', () => count('askForApproval demo') === 1);
+    host.targeted = false;
+    await one.event('labelled');
+    await one.handle.result();
+    expect(host.launches).toEqual([]);
+    expect(host.phases.at(-1)).toBe('destroyed');
+  });
+});
+
+describe('the state on the forge', () => {
+  test('is shown from phase to phase, the last of it before the workflow ends', async () => {
+    const one = await aRunningIssue({ shows: { labels: true } });
+    host.run(1).done();
+    await one.reaches('frozen');
+    await until('it to be shown', () => host.shown.at(-1) === 'frozen success #7');
+    await one.pullRequest('closed', true);
+    await one.handle.result();
+    expect(host.shown.at(-1)).toBe('success #7');
+    expect(host.shown).toContain('running');
+  });
+
+  test('is shown again when the head of the pull request moves, and not when nothing changes', async () => {
+    const one = await aRunningIssue({ shows: { labels: false } });
+    await one.pullRequest('opened');
+    await until('it to be shown', () => host.shown.length === 1);
+    await one.comment();
+    await one.pullRequest('synchronized');
+    await until('it to be shown again', () => host.shown.length === 2);
+    expect(host.shown).toEqual(['pending #7', 'pending #7']);
+  });
+
+  test('holds back nothing while the forge does not answer, but the end of the workflow', async () => {
+    const one = await aRunningIssue({ shows: { labels: true } });
+    await until('it to be shown', () => host.shown.at(-1) === 'running');
+    const answer = Promise.withResolvers<void>();
+    host.forgeAnswers = answer.promise;
+    host.run(1).done();
+    await one.reaches('frozen');
+    await one.handle.executeUpdate(destroyUpdate, by);
+    await one.reaches('destroyed');
+    answer.resolve();
+    await one.handle.result();
+    expect(host.shown.at(-1)).toBe('success #7');
+  });
+});
+
+describe('a command that came with a delivery', () => {
+  test('is done once however often it is sent, also after what it began has changed', async () => {
+    const one = await aRunningIssue();
+    const { deadlineAt = 0 } = await one.status();
+    const send = (command: IssueCommand) => one.signals.command(one.issue, 'An issue', '', command);
+    const extend = { type: 'extend', by: 'alice', byMs: 60_000, sequence: 2 } as const;
+    const freeze = { type: 'freeze', by: 'alice', sequence: 3 } as const;
+    expect(await send(extend)).toEqual({ answer: 'accepted', phase: 'running' });
+    expect(await send(extend)).toEqual({ answer: 'accepted', phase: 'running' });
+    expect((await one.status()).deadlineAt).toBe(deadlineAt + 60_000);
+    await send(freeze);
+    await one.reaches('frozen');
+    expect(await send(freeze)).toEqual({ answer: 'accepted', phase: 'frozen' });
+    expect(await send({ ...freeze, sequence: 4 })).toMatchObject({ answer: 'refused' });
+  });
+
+  test('finds no workflow, and retry begins one', async () => {
+    const one = anIssue();
+    const send = (type: 'freeze' | 'retry', at: number) =>
+      one.signals.command(one.issue, 'An issue', '', { type, by: 'alice', sequence: at });
+    expect(await send('freeze', 1)).toEqual({ answer: 'no-workflow' });
+    expect(await send('retry', 2)).toEqual({ answer: 'accepted', phase: 'queued' });
+    await one.reaches('running');
   });
 });
 

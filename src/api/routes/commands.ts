@@ -29,6 +29,7 @@ const tags = ['Commands'];
 const acceptedView = z.object({ phase: phaseView });
 
 const summaries = {
+  approve: 'Let a life begin that waits for approval',
   freeze: 'Stop the run and keep its state',
   resume: 'Run again on the frozen state, with the unread comments as its prompt',
   retry: 'Try again what failed, or begin another life',
@@ -40,7 +41,7 @@ export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
   server,
   { store, commands },
 ) => {
-  for (const type of ['freeze', 'resume', 'retry', 'destroy'] as const) {
+  for (const type of ['approve', 'freeze', 'resume', 'retry', 'destroy'] as const) {
     server.post(
       `/issues/:owner/:repository/:number/${type}`,
       {

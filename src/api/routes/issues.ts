@@ -116,6 +116,7 @@ export const issueRoutes: FastifyPluginAsyncZod<ServerParts> = async (
         deadlineAt: isoTime(status.deadlineAt),
         unreadComments: status.unreadComments,
         held: status.held,
+        awaitsApproval: status.awaitsApproval,
         timeline: timeline.map(({ at, text }) => ({ at: isoTime(at), text })),
       };
     } catch (error) {

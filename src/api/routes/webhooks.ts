@@ -178,10 +178,7 @@ function meaningOf(
     };
   }
   const queue = { event: name, orderKey: orderKey(event.repository.id, issue) };
-  if (
-    event.type === 'pull_request' &&
-    (event.action === 'edited' || event.action === 'synchronized')
-  ) {
+  if (event.type === 'pull_request' && event.action === 'edited') {
     return { ...queue, ignoredReason: `a pull request ${event.action} changes nothing for us` };
   }
   if (event.type === 'comment' && event.action === 'deleted') {

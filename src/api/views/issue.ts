@@ -46,6 +46,9 @@ export const workflowView = z
       held: z
         .boolean()
         .meta({ description: 'The label or the assignee is away: nothing resumes.' }),
+      awaitsApproval: z
+        .boolean()
+        .meta({ description: 'Nothing launches until somebody approves.' }),
       timeline: z.array(z.object({ at: time, text: z.string() })),
     }),
     z.object({ state: z.literal('closed') }),

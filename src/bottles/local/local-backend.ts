@@ -311,13 +311,21 @@ function explain(error: { code?: unknown; stderr?: string; message: string }): {
       fix: 'Install bubblewrap 0.8 or newer.',
     };
   }
+  if (/mount proc/.test(said)) {
+    return {
+      reason: `a sandbox gets no /proc of its own here (${said})`,
+      fix:
+        'Parts of /proc are hidden or read-only. In a container, start it with the security options of compose.yaml; in a systemd ' +
+        'service, take away what packaging/systemd/bot-bottle-orchestrator.service names.',
+    };
+  }
   if (/uid map|user namespace|Operation not permitted|Permission denied/i.test(said)) {
     return {
       reason: `this system refuses user namespaces (${said})`,
       fix:
         'Where AppArmor restricts them (Ubuntu 24.04 and later), add a profile for /usr/bin/bwrap that has `userns,`, or set ' +
         'the sysctl kernel.apparmor_restrict_unprivileged_userns=0; elsewhere check user.max_user_namespaces. ' +
-        'In a container, allow it to make namespaces, or use the docker backend.',
+        'In a container, start it with the security options of compose.yaml, or use the docker backend.',
     };
   }
   return {

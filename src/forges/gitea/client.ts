@@ -34,6 +34,8 @@ export interface GiteaClient {
   exists(path: string): Promise<boolean>;
   post<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
   patch<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
+  /** @throws ForgeNotFoundError when there is nothing to delete */
+  delete(path: string): Promise<void>;
 }
 
 type Shape<T> = z.ZodMiniType<T>;
@@ -126,6 +128,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
     get: async (path, shape) => (await request('GET', path, shape)).value,
     post: async (path, body, shape) => (await request('POST', path, shape, body)).value,
     patch: async (path, body, shape) => (await request('PATCH', path, shape, body)).value,
+    delete: async (path) => void (await call('DELETE', path)),
 
     async *list(path, shape, query = {}) {
       let seen = 0;

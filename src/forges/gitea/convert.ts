@@ -81,6 +81,7 @@ export function toPullRequest(pull: GiteaPullRequest): PullRequest {
     author: loginOf(pull.user),
     headBranch: head.branch,
     headRepositoryId: head.repositoryId,
+    headCommit: pull.head.sha,
     baseBranch: pull.base.ref,
   };
 }

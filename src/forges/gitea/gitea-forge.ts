@@ -6,7 +6,15 @@ import {
   ForgeUnavailableError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge, ForgeItem, StateChange } from '../forge.ts';
+import type {
+  CommitStatus,
+  DirectoryEntry,
+  Forge,
+  ForgeItem,
+  LabelDraft,
+  Reaction,
+  StateChange,
+} from '../forge.ts';
 import { apiPath } from './api-path.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
@@ -46,6 +54,8 @@ const writes: ReadonlySet<string> = new Set(['write', 'admin', 'owner']);
 class GiteaForge implements Forge {
   readonly host: string;
   readonly #client: GiteaClient;
+  /** By repository and name: ids that are being looked for. Gitea would make a second label of the same name. */
+  readonly #labelIds = new Map<string, Promise<number>>();
 
   constructor(client: GiteaClient, host: string) {
     this.#client = client;
@@ -206,6 +216,60 @@ class GiteaForge implements Forge {
     }
   }
 
+  async addReaction(
+    repository: RepositoryRef,
+    commentId: number,
+    reaction: Reaction,
+  ): Promise<void> {
+    const path = `${pathOf(repository)}${apiPath`/issues/comments/${commentId}/reactions`}`;
+    await this.#client.post(path, { content: reaction }, schema.reactionSchema);
+  }
+
+  async setCommitStatus(
+    repository: RepositoryRef,
+    commit: string,
+    { context, state, description, url }: CommitStatus,
+  ): Promise<void> {
+    const path = pathOf(repository);
+    const { statuses } = await this.#client.get(
+      `${path}${apiPath`/commits/${commit}/status`}?limit=50`,
+      schema.combinedStatusSchema,
+    );
+    const said = statuses?.find((status) => status.context === context);
+    if (
+      said?.status === state &&
+      said.description === description &&
+      said.target_url === (url ?? '')
+    ) {
+      return;
+    }
+    await this.#client.post(
+      `${path}${apiPath`/statuses/${commit}`}`,
+      { context, state, description, target_url: url ?? '' },
+      schema.commitStatusSchema,
+    );
+  }
+
+  async replaceLabel(
+    repository: RepositoryRef,
+    number: number,
+    prefix: string,
+    label: LabelDraft | undefined,
+  ): Promise<void> {
+    const path = `${pathOf(repository)}${apiPath`/issues/${number}/labels`}`;
+    const present = await this.#client.get(path, schema.labelsSchema);
+    if (label !== undefined && !present.some(({ name }) => name === label.name)) {
+      const id = await this.#labelId(repository, label);
+      await this.#client.post(path, { labels: [id] }, schema.labelsSchema);
+    }
+    for (const { id, name } of present) {
+      if (name.startsWith(prefix) && name !== label?.name) {
+        // One that is exclusive has taken it away already.
+        await this.#client.delete(`${path}${apiPath`/${id}`}`).catch(noneIfAbsent);
+      }
+    }
+  }
+
   async updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void> {
     const path = `${pathOf(repository)}${apiPath`/issues/${number}`}`;
     await this.#client.patch(path, { body }, schema.issueSchema);
@@ -306,6 +370,44 @@ class GiteaForge implements Forge {
     const item = await this.#client.get(path, schema.issueSchema);
     mustBe(repository, item.repository.id);
     return item;
+  }
+
+  /** Who asks while somebody else does gets the same answer. */
+  #labelId(repository: RepositoryRef, label: LabelDraft): Promise<number> {
+    const key = `${repository.id}/${label.name}`;
+    const finding =
+      this.#labelIds.get(key) ??
+      this.#findOrMakeLabel(repository, label).finally(() => this.#labelIds.delete(key));
+    this.#labelIds.set(key, finding);
+    return finding;
+  }
+
+  /** Of the repository, or of the org that it belongs to; made in the repository where there is none. */
+  async #findOrMakeLabel(repository: RepositoryRef, label: LabelDraft): Promise<number> {
+    const lists = [`${pathOf(repository)}/labels`, apiPath`/orgs/${repository.owner}/labels`];
+    for (const list of lists) {
+      const known = await this.#findLabel(list, label.name);
+      if (known !== undefined) {
+        return known;
+      }
+    }
+    const { name, colour, description, exclusive } = label;
+    const draft = { name, color: colour, description, exclusive };
+    return (await this.#client.post(`${pathOf(repository)}/labels`, draft, schema.labelSchema)).id;
+  }
+
+  async #findLabel(path: string, wanted: string): Promise<number | undefined> {
+    try {
+      for await (const { id, name } of this.#client.list(path, schema.labelsSchema)) {
+        if (name === wanted) {
+          return id;
+        }
+      }
+    } catch (error) {
+      // A person has no labels, an org does.
+      noneIfAbsent(error);
+    }
+    return undefined;
   }
 
   async *#reviewComments(repository: RepositoryRef, number: number): AsyncGenerator<Comment> {

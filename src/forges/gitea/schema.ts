@@ -72,6 +72,20 @@ export const pullRequestHeadSchema = z.object({
   repo_id: z.number(),
 });
 
+export const commitStatusSchema = z.object({
+  context: z.string(),
+  status: z.string(),
+  description: text,
+  target_url: text,
+});
+/** The newest of each context. */
+export const combinedStatusSchema = z.object({
+  statuses: z.nullish(z.array(commitStatusSchema)),
+});
+
+export const labelSchema = z.object({ id: z.number(), name: z.string() });
+export const labelsSchema = z.array(labelSchema);
+
 export const pullRequestSchema = z.object({
   number: z.number(),
   title: z.string(),
@@ -80,7 +94,7 @@ export const pullRequestSchema = z.object({
   merged: z.boolean(),
   html_url: z.string(),
   user: author,
-  head: pullRequestHeadSchema,
+  head: z.extend(pullRequestHeadSchema, { sha: z.string() }),
   base: z.object({ ref: z.string(), repo_id: z.number() }),
 });
 export const pullRequestsSchema = z.array(pullRequestSchema);
@@ -95,6 +109,8 @@ export const commentSchema = z.object({
   html_url: z.string(),
 });
 export const commentsSchema = z.array(commentSchema);
+
+export const reactionSchema = z.object({ content: z.string() });
 
 export const reviewsSchema = z.array(
   z.object({

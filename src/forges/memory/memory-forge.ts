@@ -5,12 +5,21 @@ import {
   ForgeRefusedError,
 } from '../../domain/errors.ts';
 import type { Comment, Issue, PullRequest, Repository, RepositoryRef } from '../../domain/issue.ts';
-import type { DirectoryEntry, Forge, ForgeItem, StateChange } from '../forge.ts';
+import type {
+  CommitStatus,
+  DirectoryEntry,
+  Forge,
+  ForgeItem,
+  LabelDraft,
+  Reaction,
+  StateChange,
+} from '../forge.ts';
 import {
   itemOf,
   type MemoryItem,
   type MemoryPullItem,
   type MemoryRepository,
+  type MemoryRole,
   type MemorySite,
   memoryDefaultBranch,
   mustBe,
@@ -148,6 +157,43 @@ export class MemoryForge implements Forge {
     });
   }
 
+  addReaction(repository: RepositoryRef, commentId: number, reaction: Reaction): Promise<void> {
+    return this.#call('addReaction', () => {
+      const found = this.#toWrite(repository);
+      const item = [...found.items.values()].find(({ comments }) =>
+        comments.some(({ id, kind }) => id === commentId && kind === 'conversation'),
+      );
+      if (item === undefined) {
+        throw new ForgeNotFoundError(`there is no comment ${commentId}`, { status: 404 });
+      }
+      this.#site.addReaction(commentId, `${this.#login} ${reaction}`);
+    });
+  }
+
+  setCommitStatus(repository: RepositoryRef, commit: string, status: CommitStatus): Promise<void> {
+    return this.#call('setCommitStatus', () => {
+      this.#toWrite(repository, 'as a writer').statuses.set(`${commit} ${status.context}`, status);
+    });
+  }
+
+  replaceLabel(
+    repository: RepositoryRef,
+    number: number,
+    prefix: string,
+    label: LabelDraft | undefined,
+  ): Promise<void> {
+    return this.#call('replaceLabel', () => {
+      const found = this.#toWrite(repository, 'as a writer');
+      const item = itemOf(found, number);
+      const others = item.labels.filter((name) => !name.startsWith(prefix));
+      item.labels = label === undefined ? others : [...others, label.name];
+      if (label !== undefined) {
+        found.labels.set(label.name, found.labels.get(label.name) ?? label);
+        item.labellers.set(label.name, this.#login);
+      }
+    });
+  }
+
   updateDescription(repository: RepositoryRef, number: number, body: string): Promise<void> {
     return this.#call('updateDescription', () => {
       itemOf(this.#toWrite(repository), number).body = body;
@@ -215,8 +261,7 @@ export class MemoryForge implements Forge {
 
   canWrite(repository: RepositoryRef, login: string): Promise<boolean> {
     return this.#call('canWrite', () => {
-      const role = this.#toRead(repository).roles.get(login);
-      return role === 'write' || role === 'admin';
+      return writes(this.#toRead(repository).roles.get(login));
     });
   }
 
@@ -247,8 +292,11 @@ export class MemoryForge implements Forge {
     return repository;
   }
 
-  #toWrite(ref: RepositoryRef): MemoryRepository {
+  #toWrite(ref: RepositoryRef, as: 'as anybody' | 'as a writer' = 'as anybody'): MemoryRepository {
     const repository = this.#toRead(ref);
+    if (as === 'as a writer' && !writes(repository.roles.get(this.#login))) {
+      throw new ForgeDeniedError(`${this.#login} may not write`, { status: 403 });
+    }
     if (repository.owner !== ref.owner || repository.name !== ref.name) {
       throw new ForgeMovedError(`the repository is ${repository.owner}/${repository.name} now`, {
         status: 301,
@@ -309,6 +357,7 @@ export class MemoryForge implements Forge {
       headRepositoryId: this.#site.exists(pull.headRepositoryId)
         ? pull.headRepositoryId
         : undefined,
+      headCommit: pull.headCommit,
       baseBranch: pull.base,
     };
   }
@@ -326,6 +375,10 @@ export class MemoryForge implements Forge {
       (pull) => pull.headBranch === branch && pull.headRepositoryId === ref.id,
     );
   }
+}
+
+function writes(role: MemoryRole | undefined): boolean {
+  return role === 'write' || role === 'admin';
 }
 
 function isPull(item: MemoryItem): item is MemoryPullItem {

@@ -1,6 +1,6 @@
 import { ForgeMovedError, ForgeNotFoundError, ForgeRefusedError } from '../../domain/errors.ts';
 import type { Comment, RepositoryRef, ReviewVerdict } from '../../domain/issue.ts';
-import type { StateChange } from '../forge.ts';
+import type { CommitStatus, LabelDraft, StateChange } from '../forge.ts';
 
 /** What a person may do with a repository. */
 export type MemoryRole = 'read' | 'write' | 'admin';
@@ -18,6 +18,10 @@ export interface MemoryRepository {
   /** Of the default branch, by path. */
   readonly files: Map<string, Uint8Array | 'link'>;
   readonly items: Map<number, MemoryItem>;
+  /** Those that somebody made, by name. People use others as they like. */
+  readonly labels: Map<string, LabelDraft>;
+  /** By commit and context. */
+  readonly statuses: Map<string, CommitStatus>;
 }
 
 /** An issue, or with `pull` a pull request. */
@@ -45,6 +49,7 @@ interface MemoryPull {
   readonly headRepositoryId: number;
   readonly head: string;
   readonly base: string;
+  headCommit: string;
   merged: boolean;
 }
 
@@ -60,6 +65,8 @@ export class MemorySite {
   readonly #repositories = new Map<number, MemoryRepository>();
   /** `owner/name` as it was → the repository's id. */
   readonly #formerNames = new Map<string, number>();
+  /** By comment: who reacted, and how. */
+  readonly #reactions = new Map<number, Set<string>>();
   #lastId = 0;
   #clock = Date.UTC(2026, 0, 1);
 
@@ -91,6 +98,8 @@ export class MemorySite {
       branches: new Map([[memoryDefaultBranch, new Set([this.nextId()])]]),
       files: new Map(),
       items: new Map(),
+      labels: new Map(),
+      statuses: new Map(),
     };
     this.#repositories.set(repository.id, repository);
     return { forgeHost: this.host, id: repository.id, owner, name };
@@ -140,6 +149,20 @@ export class MemorySite {
 
   all(): readonly MemoryRepository[] {
     return [...this.#repositories.values()];
+  }
+
+  /** Open pull requests of a branch follow it. */
+  push(repository: MemoryRepository, branch: string): void {
+    const before = repository.branches.get(branch) ?? branchOf(repository, memoryDefaultBranch);
+    const head = new Set(before).add(this.nextId());
+    repository.branches.set(branch, head);
+    for (const { items } of this.#repositories.values()) {
+      for (const { state, pull } of items.values()) {
+        if (state === 'open' && pull?.headRepositoryId === repository.id && pull.head === branch) {
+          pull.headCommit = newestOf(head);
+        }
+      }
+    }
   }
 
   exists(id: number): boolean {
@@ -210,6 +233,15 @@ export class MemorySite {
     return added;
   }
 
+  addReaction(commentId: number, reaction: string): void {
+    this.#reactions.set(commentId, this.reactionsTo(commentId).add(reaction));
+  }
+
+  /** Each as `<login> <reaction>`, in the order in which they came. */
+  reactionsTo(commentId: number): Set<string> {
+    return this.#reactions.get(commentId) ?? new Set();
+  }
+
   /** @throws ForgeRefusedError ForgeNotFoundError as `Forge.createPullRequest` */
   addPullRequest(
     repository: MemoryRepository,
@@ -234,6 +266,7 @@ export class MemorySite {
         headRepositoryId: headRepository.id,
         head: draft.head,
         base: draft.base,
+        headCommit: newestOf(head),
         merged: false,
       },
     });
@@ -302,6 +335,24 @@ export class MemoryPerson {
     return this.#site.addComment(this.#repository, item, { author: this.#login, body }).id;
   }
 
+  /** Each as `<login> <reaction>`. */
+  reactions(commentId: number): string[] {
+    return [...this.#site.reactionsTo(commentId)];
+  }
+
+  /** Of the newest commit of a branch. */
+  statuses(branch: string): CommitStatus[] {
+    const commit = newestOf(branchOf(this.#repository, branch));
+    return [...this.#repository.statuses].flatMap(([key, status]) =>
+      key.startsWith(`${commit} `) ? [status] : [],
+    );
+  }
+
+  /** Of the repository, that somebody made. */
+  labels(): LabelDraft[] {
+    return [...this.#repository.labels.values()];
+  }
+
   /** Submits a review. */
   review(number: number, review: MemoryReview): void {
     const item = this.#item(number);
@@ -324,9 +375,7 @@ export class MemoryPerson {
 
   /** Pushes one commit. A branch that is not there begins at the default branch. */
   push(branch: string): void {
-    const { branches } = this.#repository;
-    const before = branches.get(branch) ?? branchOf(this.#repository, memoryDefaultBranch);
-    branches.set(branch, new Set(before).add(this.#site.nextId()));
+    this.#site.push(this.#repository, branch);
   }
 
   /** Pushes a file to the default branch. */
@@ -410,6 +459,10 @@ function branchOf(repository: MemoryRepository, name: string): Branch {
     throw new ForgeNotFoundError(`there is no branch ${name}`, { status: 404 });
   }
   return branch;
+}
+
+function newestOf(branch: Branch): string {
+  return String([...branch].at(-1));
 }
 
 function openPullsOf(

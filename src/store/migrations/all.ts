@@ -2,6 +2,7 @@ import type { Migration } from 'kysely/migration';
 import { firstSchema } from './0001-first-schema.ts';
 import { models } from './0002-models.ts';
 import { reconcile } from './0003-reconcile.ts';
+import { onTheForge } from './0004-on-the-forge.ts';
 import { api } from './0005-api.ts';
 import { notifications } from './0006-notifications.ts';
 
@@ -10,6 +11,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-schema': firstSchema,
   '0002-models': models,
   '0003-reconcile': reconcile,
+  '0004-on-the-forge': onTheForge,
   '0005-api': api,
   '0006-notifications': notifications,
 };

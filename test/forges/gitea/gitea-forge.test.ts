@@ -75,6 +75,38 @@ describe('the Gitea adapter', () => {
     expect(await forge.canWrite(refOf(repository), 'bot')).toBe(false);
   });
 
+  test("uses a label of the organisation, and makes one in a person's repository", async () => {
+    const label = {
+      name: 'bottle/running',
+      colour: '#2d7d9a',
+      description: 'An agent works on it',
+      exclusive: true,
+    } as const;
+    await createOrganisation(gitea.alice, 'labelled');
+    const ofOrg = await createRepository(gitea.alice, 'labelled', 'widgets');
+    await addWriter(gitea.alice, ofOrg, 'bot');
+    await callGitea(gitea.alice, 'POST', '/orgs/labelled/labels', {
+      name: label.name,
+      color: '#000000',
+    });
+    const made = await callGitea(gitea.alice, 'POST', '/user/repos', { name: 'hers' });
+    const ofPerson = { ...(made as { id: number }), owner: 'alice', name: 'hers', cloneUrl: '' };
+    await addWriter(gitea.alice, ofPerson, 'bot');
+
+    for (const [repository, labels] of [
+      [ofOrg, []],
+      [ofPerson, [label]],
+    ] as const) {
+      const alice = new GiteaPerson(gitea.alice, repository);
+      const number = await alice.openIssue({ title: 'Work' });
+      await forge.replaceLabel(refOf(repository), number, 'bottle/', label);
+      expect((await forge.readIssue(refOf(repository), number)).labels).toEqual([label.name]);
+      expect(await alice.labels()).toEqual(labels);
+      await forge.replaceLabel(refOf(repository), number, 'bottle/', undefined);
+      expect((await forge.readIssue(refOf(repository), number)).labels).toEqual([]);
+    }
+  });
+
   describe('in an organisation with a team that only reads', () => {
     let ref: RepositoryRef;
 

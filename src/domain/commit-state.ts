@@ -1,0 +1,2 @@
+/** What a commit's status says. */
+export type CommitState = 'pending' | 'success' | 'failure';
