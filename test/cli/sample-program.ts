@@ -4,8 +4,12 @@ import { createServer } from 'node:net';
 import { agentsCommand } from '../../src/cli/agents.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
+import { notifyCommand } from '../../src/cli/notify.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { loadNotifierConfig } from '../../src/config/load.ts';
+import { createNotifiers } from '../../src/notifications/registry.ts';
+import { tryNotifiers } from '../../src/notifications/try-notifiers.ts';
 import { openManifests } from '../../src/open-manifests.ts';
 
 const manifests: ManifestsHandler = (options) => openManifests(process.env, options);
@@ -19,6 +23,12 @@ const program = buildProgram({
     }
     process.stdout.write(`${JSON.stringify(options)}\n`);
   },
-  further: [agentsCommand(manifests), doctorCommand(manifests)],
+  further: [
+    agentsCommand(manifests),
+    doctorCommand(manifests),
+    notifyCommand((options) =>
+      tryNotifiers(createNotifiers(loadNotifierConfig(process.env, options))),
+    ),
+  ],
 });
 process.exitCode = await runProgram(program, process.argv);
