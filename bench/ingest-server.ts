@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import fastify, { type FastifyInstance } from 'fastify';
 import { webhookRoutes } from '../src/api/routes/webhooks.ts';
 import { buildServer } from '../src/api/server.ts';
+import { WebhookReceipts } from '../src/api/webhook-receipts.ts';
 import { createLogger } from '../src/config/logger.ts';
 import { webhookParser } from '../src/forges/registry.ts';
 import { openStore } from '../src/store/open-store.ts';
@@ -28,12 +29,14 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
   const unasked = (): never => {
     throw new Error('deliveries only');
   };
+  const receipts = new WebhookReceipts();
   const names = { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] };
   const server = await buildServer({
     store,
     commands: { send: unasked, status: unasked, timeline: unasked },
     bottles: { readOutput: unasked },
     checks: [],
+    receipts,
     token: 'unused',
     names,
     version: '0',
@@ -45,6 +48,7 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
     names,
     deliveries: store.deliveries,
     onSignature: () => {},
+    receipts,
     onAccepted: () => {},
   });
   return server;

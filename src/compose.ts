@@ -17,6 +17,7 @@ import { ensureApiToken } from './api/api-token.ts';
 import { remembered, type HealthCheck } from './api/health-check.ts';
 import { webhookRoutes } from './api/routes/webhooks.ts';
 import { buildServer } from './api/server.ts';
+import { WebhookReceipts } from './api/webhook-receipts.ts';
 import { lockDataDirectory } from './bottles/data-lock.ts';
 import { inside } from './bottles/directory.ts';
 import type { ForgeCredentials } from './bottles/host.ts';
@@ -227,6 +228,7 @@ export async function startOrchestrator(
   started.defer(() => inbox.stop());
   started.defer(() => working.stop());
 
+  const receipts = new WebhookReceipts();
   const server = await buildServer({
     store,
     commands: createIssueCommands(client, settings, (issue) => store.issues.read(issue)),
@@ -240,6 +242,7 @@ export async function startOrchestrator(
         check: async () => (backends.size > 0 ? undefined : whyNoBackend(found)),
       },
     ],
+    receipts,
     token,
     names: config.server,
     version: built.version,
@@ -251,6 +254,7 @@ export async function startOrchestrator(
     names: config.server,
     deliveries: store.deliveries,
     onSignature: (fits) => void webhookWatch.signature(fits).catch(notTold),
+    receipts,
     onAccepted: () => inbox.wake(),
   });
   const url = await server.listen({ host: config.server.host, port: config.server.port });

@@ -2,21 +2,17 @@ import { findBuilt, programVersion } from './built.ts';
 import { agentsCommand } from './cli/agents.ts';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
-import { doctorCommand } from './cli/doctor.ts';
+import { doctorCommand, type DoctorHandler } from './cli/doctor.ts';
 import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
+import { initCommand, type InitHandler } from './cli/init.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
 import { notifyCommand, type NotifyTestHandler } from './cli/notify.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
-import {
-  environment,
-  loadConfig,
-  loadNotifierConfig,
-  type Config,
-  type LoadOptions,
-} from './config/load.ts';
+import { webhookCommand, type WebhookHandler } from './cli/webhook.ts';
+import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
 import { ConfigError } from './domain/errors.ts';
 
@@ -95,12 +91,23 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
 }
 
 const notifyTest: NotifyTestHandler = async (options) => {
-  const notifiers = loadNotifierConfig(environment(), options);
-  const [{ createNotifiers }, { tryNotifiers }] = await Promise.all([
-    import('./notifications/registry.ts'),
-    import('./notifications/try-notifiers.ts'),
-  ]);
-  return await tryNotifiers(createNotifiers(notifiers));
+  const { openNotifyTest } = await import('./open-notifiers.ts');
+  return await openNotifyTest(environment())(options);
+};
+
+const doctor: DoctorHandler = async (...request) => {
+  const { openDoctor } = await import('./open-doctor.ts');
+  return await openDoctor(environment(), ...request);
+};
+
+const init: InitHandler = async (...request) => {
+  const { openInit } = await import('./open-setup.ts');
+  return await openInit(environment())(...request);
+};
+
+const webhook: WebhookHandler = async (...request) => {
+  const { openWebhook } = await import('./open-setup.ts');
+  return await openWebhook(environment())(...request);
 };
 
 const program = buildProgram({
@@ -109,8 +116,10 @@ const program = buildProgram({
   further: [
     devCommand(dev),
     demoCommand(demo),
+    initCommand(init),
+    webhookCommand(webhook),
     agentsCommand(manifests),
-    doctorCommand(manifests),
+    doctorCommand(doctor),
     notifyCommand(notifyTest),
   ],
 });

@@ -4,7 +4,7 @@ import { providers } from './agents/providers.ts';
 import { inside } from './bottles/directory.ts';
 import { findBackends } from './bottles/registry.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
-import { loadManifestConfig, type LoadOptions } from './config/load.ts';
+import { loadManifestConfig, type LoadOptions, type ManifestConfig } from './config/load.ts';
 import type { Environment } from './config/sources.ts';
 
 /** The manifests of this machine and its backends as they are now, for the command line: no orchestrator has to run. */
@@ -12,7 +12,14 @@ export async function openManifests(
   environment: Environment,
   options: LoadOptions,
 ): Promise<LocalManifests> {
-  const { dataDirectory, routes, ...backends } = loadManifestConfig(environment, options);
+  return await readLocalManifests(loadManifestConfig(environment, options));
+}
+
+export async function readLocalManifests({
+  dataDirectory,
+  routes,
+  ...backends
+}: ManifestConfig): Promise<LocalManifests> {
   const manifests = await loadManifests(dataDirectory, { providers, routes });
   return {
     ...manifests,

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { buildServer, type ServerParts } from '../src/api/server.ts';
+import { WebhookReceipts } from '../src/api/webhook-receipts.ts';
 import { programVersion } from '../src/built.ts';
 import { findProjectRoot } from './project-root.ts';
 
@@ -11,6 +12,7 @@ export async function openApiDocument(): Promise<object> {
   const unasked = { store: {}, commands: {}, bottles: {}, checks: [] };
   const server = await buildServer({
     ...(unasked as unknown as Pick<ServerParts, keyof typeof unasked>),
+    receipts: new WebhookReceipts(),
     token: '',
     names: { host: 'localhost', publicUrl: undefined, allowedHosts: [] },
     version: programVersion(),

@@ -26,6 +26,8 @@ import { reconcileRoutes } from './routes/reconcile.ts';
 import { runRoutes } from './routes/runs.ts';
 import { runLogRoutes } from './routes/run-log.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { webhookReceiptRoutes } from './routes/webhook-receipts.ts';
+import type { WebhookReceipts } from './webhook-receipts.ts';
 
 /** What the API speaks for. */
 export interface ServerParts {
@@ -36,6 +38,7 @@ export interface ServerParts {
   readonly commands: IssueCommands;
   readonly bottles: Pick<BottleHost, 'readOutput'>;
   readonly checks: readonly HealthCheck[];
+  readonly receipts: WebhookReceipts;
   /** The token in the data directory. It, or one made with it, is asked for on everything below `/api/v1`. */
   readonly token: string;
   readonly names: ServerNames;
@@ -97,6 +100,7 @@ async function api(part: FastifyInstance, parts: ServerParts): Promise<void> {
     operationRoutes,
     commandRoutes,
     deliveryRoutes,
+    webhookReceiptRoutes,
     reconcileRoutes,
     tokenRoutes,
   ]) {

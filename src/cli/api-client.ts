@@ -1,9 +1,11 @@
 import type { Problem } from '../api/problem.ts';
+import type { DeliveryView } from '../api/views/delivery.ts';
 import type { IssueDetailView, IssueView } from '../api/views/issue.ts';
 import type { OperationView } from '../api/views/operation.ts';
 import type { RunView } from '../api/views/run.ts';
 import type { CreatedTokenView, TokenView } from '../api/views/token.ts';
 import type { TokenScope } from '../domain/api-token.ts';
+import type { WebhookReceiptView } from '../api/views/webhook-receipt.ts';
 import type { Phase } from '../domain/run.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { IssueName } from './issue-name.ts';
@@ -62,6 +64,17 @@ export class ApiClient {
 
   async revokeToken(name: string): Promise<void> {
     await this.#fetch(`/tokens/${encodeURIComponent(name)}`, { ...patience(), method: 'DELETE' });
+  }
+
+  /** The newest first. */
+  deliveries(limit: number): Promise<{ deliveries: DeliveryView[] }> {
+    return this.#json(`/deliveries?limit=${limit}`);
+  }
+
+  /** Of the last webhook requests, the newest first. @param test only those of this test */
+  webhookReceipts(test?: string): Promise<{ receipts: WebhookReceiptView[] }> {
+    const query = test === undefined ? '' : `?test=${encodeURIComponent(test)}`;
+    return this.#json(`/webhook-receipts${query}`);
   }
 
   command(name: IssueName, command: string, body: object): Promise<{ phase: Phase }> {

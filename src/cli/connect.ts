@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { environment, loadClientConfig } from '../config/load.ts';
+import { type ClientLoadOptions, environment, loadClientConfig } from '../config/load.ts';
 import { ApiClient } from './api-client.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -18,17 +18,23 @@ export function connect(options: GlobalOptions): ApiClient {
     }
     throw error;
   });
-  const config = loadClientConfig(environment(), {
-    ...(options.config !== undefined && { configFile: options.config }),
-    ...(options.url !== undefined && { url: options.url }),
-    ...(options.token !== undefined && { token: options.token }),
-    ...(options.tokenFile !== undefined && { tokenFile: options.tokenFile }),
-  });
+  const config = loadClientConfig(environment(), clientOptions(options));
   return new ApiClient({
     url: config.url,
     token: config.token ?? readTokenOfThisMachine(config.apiTokenFile),
     tokenSource: config.token === undefined ? config.apiTokenFile : tokenSource(options),
   });
+}
+
+/** What the options say of the API. */
+export function clientOptions(options: GlobalOptions): ClientLoadOptions {
+  const { config, url, token, tokenFile } = options;
+  return {
+    ...(config !== undefined && { configFile: config }),
+    ...(url !== undefined && { url }),
+    ...(token !== undefined && { token }),
+    ...(tokenFile !== undefined && { tokenFile }),
+  };
 }
 
 function tokenSource({ token, tokenFile }: GlobalOptions): string {

@@ -1,111 +1,143 @@
 import { Command } from 'commander';
-import type { BottleManifest } from '../agents/bottle-inheritance.ts';
-import type { BottleBackend, BottleLimits } from '../bottles/backend.ts';
-import { LaunchRefusedError } from '../domain/errors.ts';
+import type { LoadOptions } from '../config/load.ts';
+import type { Finding, Verdict } from '../doctor/check.ts';
+import type { Doctor } from '../doctor/doctor.ts';
+import type { Examination, Result } from '../doctor/examine.ts';
+import type { Place } from '../forges/forge-setup.ts';
+import { parsePlace } from '../setup/place.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { loadOptions, type LocalManifests, type ManifestsHandler } from './local-manifests.ts';
-import { count, problemsOf } from './manifest-problems.ts';
-import { colours, print, printJson } from './terminal.ts';
+import { interruptible } from './interruptible.ts';
+import { loadOptions } from './local-manifests.ts';
+import { count } from './manifest-problems.ts';
+import { progressLine } from './progress-line.ts';
+import { colours, oneLine, print, printJson } from './terminal.ts';
 
-/** As manifests call them. */
-const limitKeys: Readonly<Record<keyof BottleLimits, string>> = {
-  memoryBytes: 'memory',
-  cpus: 'cpus',
-  pids: 'pids',
-  diskBytes: 'disk',
-};
-
-/** What was looked at, and how it is. */
-interface Finding {
-  readonly verdict: 'pass' | 'warn' | 'fail';
-  readonly what: string;
-  /** How it is; where it is not well, also what helps. */
-  readonly text: string;
+interface DoctorOptions extends GlobalOptions {
+  readonly fix?: true;
+  readonly bundle?: string;
 }
 
-export function doctorCommand(open: ManifestsHandler): Command {
+/** Opens what is examined. @throws ConfigError when the settings say not even where it is */
+export type DoctorHandler = (options: LoadOptions, places: readonly Place[]) => Promise<Doctor>;
+
+export function doctorCommand(open: DoctorHandler): Command {
   return new Command('doctor')
-    .description('check what bottles need on this machine: backends, images, manifests')
-    .option('--json', 'for programs')
+    .description('look at everything that has to be right, and say what mends it')
+    .argument(
+      '[owner/repository | org...]',
+      'look at these too, beside those that delivered before',
+    )
+    .option('--fix', 'mend what needs no decision, and look again')
+    .option('--bundle <file>', 'write a file for whoever helps you: no secret is in it')
     .addHelpText(
       'after',
       `
-Says PASS, WARN or FAIL for each thing, and what helps. WARN is for what no manifest asks for. Ends with 4 if anything fails.
-No orchestrator has to run: give it the environment and the settings file of yours.
+Says PASS, WARN or FAIL for settings, forge, webhooks, Temporal, store, bottles, agents, models, disk and clock, and below
+it what to do. SKIP: it needs something that failed. Each check takes 10 seconds at most, and changes nothing without
+--fix, but for the webhook's address while a delivery is tried. Ends with 4 if anything fails. Run it as the orchestrator's
+user, with its environment. Webhooks are shown to administrators only: FORGE_SETUP_TOKEN is the token of one.
 
 Examples:
   orchestrator doctor
-  orchestrator doctor --json | jq -r '.findings[] | select(.verdict == "fail") | .text'`,
+  orchestrator doctor acme/rocket
+  FORGE_SETUP_TOKEN_FILE=~/my-token orchestrator doctor --fix
+  orchestrator doctor --bundle support.json
+  orchestrator doctor --json | jq -r '.findings[] | select(.verdict == "fail") | .fix'`,
     )
-    .action(async (_, command: Command) => {
-      const options: GlobalOptions = command.optsWithGlobals();
-      const findings = await examine(await open(loadOptions(options)));
-      if (options.json) printJson({ findings });
-      else findings.forEach((finding) => print(format(finding)));
-      const failed = findings.filter(({ verdict }) => verdict === 'fail').length;
+    .action(async (names: readonly string[], _, command: Command) => {
+      const options: DoctorOptions = command.optsWithGlobals();
+      const doctor = await open(loadOptions(options), names.map(readPlace));
+      const fix = options.fix ?? false;
+      const results = await interruptible((signal) =>
+        options.json ? doctor.examine({ fix, signal }) : examineAloud(doctor, { fix, signal }),
+      );
+      if (options.json) printJson({ findings: results.flatMap(toJson) });
+      if (options.bundle !== undefined) {
+        await doctor.writeBundle(options.bundle, results);
+        if (!options.json) print(`\nRead ${options.bundle} before you pass it on.`);
+      }
+      const failed = verdictsOf(results).filter((verdict) => verdict === 'fail').length;
       if (failed > 0)
         throw new CliError(exitCodes.checkFailed, `${count(failed, 'check')} failed.`);
     });
 }
 
-async function examine(manifests: LocalManifests): Promise<Finding[]> {
-  const found = await manifests.findBackends();
-  const usable = found.filter(({ check }) => check.usable).map(({ backend }) => backend);
-  const usual = usable.find(({ name }) => name !== 'bot-bottle')?.name ?? 'local';
-  const bottles = [...manifests.bottles].map(([name, bottle]) => ({
-    name,
-    bottle,
-    backend: bottle.backend ?? usual,
-  }));
-  const backends = found.map(({ backend, check }): Finding => {
-    const what = `backend ${backend.name}`;
-    if (check.usable) {
-      const limits = check.limits.map((limit) => limitKeys[limit]).join(', ') || 'none';
-      return { verdict: 'pass', what, text: `works; limits that are kept: ${limits}` };
-    }
-    const wanted = bottles.some((one) => one.backend === backend.name) || usable.length === 0;
-    return { verdict: wanted ? 'fail' : 'warn', what, text: `${check.reason}. ${check.fix}` };
-  });
-  const images = await Promise.all(
-    bottles.flatMap(({ name, bottle, backend }) => {
-      const engine = usable.find((one) => one.name === backend);
-      return backend === 'docker' && engine !== undefined ? [checkImage(name, bottle, engine)] : [];
-    }),
-  );
-  return [...backends, ...images, ...checkManifests(manifests)];
+function readPlace(text: string): Place {
+  const place = parsePlace(text);
+  if (place === undefined) {
+    throw new CliError(
+      exitCodes.usage,
+      `${text} is neither owner/repository nor the name of an org.`,
+    );
+  }
+  return place;
 }
 
-async function checkImage(
-  name: string,
-  { image }: BottleManifest,
-  backend: BottleBackend,
-): Promise<Finding> {
-  const what = `image of bottle ${name}`;
+async function examineAloud(doctor: Doctor, examination: Examination): Promise<readonly Result[]> {
+  const progress = progressLine();
   try {
-    await backend.checkImage(image);
-    return { verdict: 'pass', what, text: `${image ?? 'the default one'} is there` };
-  } catch (error) {
-    if (!(error instanceof LaunchRefusedError)) throw error;
-    return { verdict: 'fail', what, text: error.message };
+    return await doctor.examine({
+      ...examination,
+      onResult(result) {
+        progress.clear();
+        print(format(result));
+      },
+      onProgress: (running) => progress.show(`looking at ${running.join(', ')}`),
+    });
+  } finally {
+    progress.clear();
   }
 }
 
-function checkManifests(manifests: LocalManifests): Finding[] {
-  const problems = problemsOf(manifests);
-  if (problems.length > 0) {
-    return problems.map(({ kind, name, message }) => ({
-      verdict: 'fail',
-      what: `${kind} ${name}`,
-      text: message,
-    }));
-  }
-  const { agents, bottles, directory } = manifests;
-  const text = `${count(agents.size, 'agent')} and ${count(bottles.size, 'bottle')} in ${directory}`;
-  return [{ verdict: agents.size === 0 ? 'warn' : 'pass', what: 'manifests', text }];
+function format({ check, findings, mended }: Result): string {
+  return [
+    ...mended.map((seen) => line(colours.green('MENDED'), check, seen)),
+    ...findings.flatMap((finding) => [
+      line(labelOf(finding.verdict), check, finding.seen),
+      ...fixOf(finding)
+        .split('\n')
+        .filter((text) => text !== '')
+        .map((text) => `      ${oneLine(text)}`),
+    ]),
+  ].join('\n');
 }
 
-function format({ verdict, what, text }: Finding): string {
-  const colour = { pass: colours.green, warn: colours.yellow, fail: colours.red }[verdict];
-  return `${colour(verdict.toUpperCase())}  ${colours.bold(what)}: ${text}`;
+function line(label: string, check: string, seen: string): string {
+  return `${label}  ${colours.bold(check)}: ${oneLine(seen)}`;
+}
+
+function labelOf(verdict: Verdict): string {
+  switch (verdict) {
+    case 'pass':
+      return colours.green('PASS');
+    case 'warn':
+      return colours.yellow('WARN');
+    case 'fail':
+      return colours.red('FAIL');
+    case 'skipped':
+      return colours.dim('SKIP');
+  }
+}
+
+function fixOf(finding: Finding): string {
+  if (!('fix' in finding)) return '';
+  return finding.mend === undefined
+    ? finding.fix
+    : `${finding.fix}\nOr let \`orchestrator doctor --fix\` do it.`;
+}
+
+function toJson({ check, findings, mended }: Result) {
+  return findings.map((finding) => ({
+    check,
+    verdict: finding.verdict,
+    seen: finding.seen,
+    fix: 'fix' in finding ? finding.fix : null,
+    fixable: 'mend' in finding && finding.mend !== undefined,
+    mended,
+  }));
+}
+
+function verdictsOf(results: readonly Result[]): Verdict[] {
+  return results.flatMap(({ findings }) => findings.map(({ verdict }) => verdict));
 }

@@ -10,7 +10,7 @@ export interface RouteSetting {
   readonly key: KeySource | undefined;
 }
 
-type KeySource =
+export type KeySource =
   | { readonly setting: SettingName }
   /** `name`: what an error message calls it. */
   | { readonly file: string; readonly name: string };
@@ -40,7 +40,7 @@ const protocols = ['anthropic-messages', 'openai-responses', 'openai-completions
 const auths = ['x-api-key', 'bearer', 'subscription', 'none'] as const;
 
 /** One table `[llm_routes.<name>]`. */
-const routeTable = z.strictObject(
+export const routeTable = z.strictObject(
   {
     protocol: z.enum(protocols, 'is not a protocol').optional(),
     upstream: z.string('is not a text').pipe(webAddress()).optional(),
@@ -53,7 +53,7 @@ const routeTable = z.strictObject(
 );
 
 /** How its keys are written, for error messages. */
-const forms: Readonly<Record<keyof RouteTable, string>> = {
+export const routeForms: Readonly<Record<keyof RouteTable, string>> = {
   protocol: protocols.join(', '),
   upstream: 'an http(s) address to which the paths of the protocol are added',
   auth: auths.join(', '),
@@ -194,20 +194,20 @@ function tableProblems(table: string, file: string, issue: z.core.$ZodIssue): st
   const [key] = issue.path;
   if (issue.code !== 'unrecognized_keys') {
     const form =
-      key === undefined ? `[${table}] with key = value lines` : forms[key as keyof RouteTable];
+      key === undefined ? `[${table}] with key = value lines` : routeForms[key as keyof RouteTable];
     return [`${at(issue.path)}: ${issue.message}. Accepted: ${form}.`];
   }
   return issue.keys.map((name) => {
     if (issue.path.length > 0) {
-      return `${at([...issue.path, name])}: is not a setting. Accepted: ${forms.prices}.`;
+      return `${at([...issue.path, name])}: is not a setting. Accepted: ${routeForms.prices}.`;
     }
     if (name === 'key') {
       return `${at([name])}: is a secret. Accepted: key_file with the path of a file.`;
     }
-    const meant = nearestName(name, Object.keys(forms));
+    const meant = nearestName(name, Object.keys(routeForms));
     const accepted =
       meant === undefined
-        ? `one of ${Object.keys(forms).join(', ')}`
+        ? `one of ${Object.keys(routeForms).join(', ')}`
         : `${meant}, if that was meant`;
     return `${at([name])}: is not a setting. Accepted: ${accepted}.`;
   });
@@ -229,12 +229,12 @@ function makeRoute(
   for (const [name, value] of Object.entries({ protocol, upstream, auth })) {
     if (value === undefined) {
       const one = name as keyof RouteTable;
-      problems.push(`${at(one)}: is missing. Accepted: ${forms[one]}.`);
+      problems.push(`${at(one)}: is missing. Accepted: ${routeForms[one]}.`);
     }
   }
   if (auth !== undefined && auth !== 'none' && key === undefined) {
     const orVariable = known === undefined ? '' : `, or the environment variable ${known.variable}`;
-    problems.push(`${at('key_file')}: is missing. Accepted: ${forms.key_file}${orVariable}.`);
+    problems.push(`${at('key_file')}: is missing. Accepted: ${routeForms.key_file}${orVariable}.`);
   }
   if (auth === 'none' && table.key_file !== undefined) {
     problems.push(`${at('key_file')}: is given, and auth is none. Accepted: one of them.`);
@@ -276,7 +276,7 @@ function readKey(key: KeySource, sources: Sources): string | undefined {
   const parsed = httpToken.safeParse(text);
   if (text !== undefined && !parsed.success) {
     const problem = parsed.error.issues[0]?.message;
-    sources.problems.push(`${key.name}: ${problem}. Accepted: ${forms.key_file}.`);
+    sources.problems.push(`${key.name}: ${problem}. Accepted: ${routeForms.key_file}.`);
   }
   return parsed.data;
 }

@@ -146,16 +146,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   const routes = readLlmRoutes(sources);
   const keys = readLlmKeys(routes, sources);
   const notifiers = readNotifiers(sources);
-  requireSetting('forgeApi', values.forgeApi, sources);
-  requireSetting('forgeToken', values.forgeToken, sources);
-  if (values.insecureWebhooks === false) {
-    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
-    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
-  } else if (values.webhookSecret === undefined && !isLoopback(values.host ?? 'localhost')) {
-    sources.problems.push(
-      `${settings.host.variable}: "${values.host}" is no loopback address, and only there are unsigned deliveries accepted. Accepted: 127.0.0.1, or any address with ${settings.webhookSecret.variable}.`,
-    );
-  }
+  requireForRun(values, sources);
   throwProblems(sources);
   // Without a problem every setting with a default, and every required one, has a value.
   const known = values as Settings & { forgeApi: string; forgeToken: string };
@@ -187,6 +178,20 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     logLevel: known.logLevel,
     temporal: temporal as TemporalConfig,
   };
+}
+
+/** Notes what is missing for `orchestrator run`, or does not go together. */
+export function requireForRun(values: Partial<Settings>, sources: Sources): void {
+  requireSetting('forgeApi', values.forgeApi, sources);
+  requireSetting('forgeToken', values.forgeToken, sources);
+  if (values.insecureWebhooks === false) {
+    const hint = '; --insecure-webhooks accepts unsigned deliveries instead';
+    requireSetting('webhookSecret', values.webhookSecret, sources, hint);
+  } else if (values.webhookSecret === undefined && !isLoopback(values.host ?? 'localhost')) {
+    sources.problems.push(
+      `${settings.host.variable}: "${values.host}" is no loopback address, and only there are unsigned deliveries accepted. Accepted: 127.0.0.1, or any address with ${settings.webhookSecret.variable}.`,
+    );
+  }
 }
 
 /**
@@ -250,7 +255,7 @@ export function loadNotifierConfig(
   return notifiers;
 }
 
-function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
+export function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {
   return {
     program: pathOrName(program, environment),
     path: environment['PATH'] ?? '',
@@ -259,7 +264,7 @@ function botBottleCliOf(program: string, environment: Environment): Config['botB
 }
 
 /** The data directory says where the file is, unless `--config` does: so it is settled first. */
-function openSources(
+export function openSources(
   environment: Environment,
   flags: Flags,
   configFile: string | undefined,
@@ -300,7 +305,7 @@ function homeOf(environment: Environment): string {
   return environment['HOME'] || homedir();
 }
 
-function wellKnownFiles(dataDirectory: string) {
+export function wellKnownFiles(dataDirectory: string) {
   return {
     dataDirectory,
     databaseFile: join(dataDirectory, 'orchestrator.db'),
@@ -308,14 +313,14 @@ function wellKnownFiles(dataDirectory: string) {
   };
 }
 
-function throwProblems(sources: Sources): void {
+export function throwProblems(sources: Sources): void {
   if (sources.problems.length > 0) {
     throw new ConfigError(sources.problems.join('\n'));
   }
 }
 
 /** All addresses of a machine are no address to connect to. */
-function localUrl(host: string, port: number): string {
+export function localUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

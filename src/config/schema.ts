@@ -144,6 +144,14 @@ export const settings = {
     secret: true,
     schema: httpToken,
   },
+  setupToken: {
+    variable: 'FORGE_SETUP_TOKEN',
+    description:
+      'Access token of a person, for `init`, `webhook` and `doctor` alone: it may change what the other may not. Nothing keeps it.',
+    form: 'the token as the forge shows it',
+    secret: true,
+    schema: httpToken,
+  },
   forgeOrg: {
     variable: 'FORGE_ORG',
     description: 'An issue is a target when one of its assignees is a member of this org.',

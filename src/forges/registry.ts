@@ -9,6 +9,8 @@ export interface ForgeSettings {
   readonly token: string;
   /** Host and port under which people and webhooks know the forge. Default: the host of `apiUrl`. */
   readonly host?: string;
+  /** For each request. Default: 30,000. */
+  readonly timeoutMs?: number;
 }
 
 interface Adapter {

@@ -20,7 +20,7 @@ export async function ensureSearchAttributes(
   connection: Connection,
   namespace: string,
 ): Promise<void> {
-  const missing = await missingAttributes(connection, namespace);
+  const missing = await missingSearchAttributes(connection, namespace);
   if (missing.length === 0) {
     return;
   }
@@ -37,7 +37,7 @@ export async function ensureSearchAttributes(
       ),
     });
     for (let tries = 0; tries < 100; tries++) {
-      if ((await missingAttributes(connection, namespace)).length === 0) {
+      if ((await missingSearchAttributes(connection, namespace)).length === 0) {
         return;
       }
       await delay(100);
@@ -48,15 +48,24 @@ export async function ensureSearchAttributes(
   throw new ConfigError(howToRegister(namespace, missing));
 }
 
-async function missingAttributes(connection: Connection, namespace: string): Promise<string[]> {
+/** The names of those that the namespace does not have. */
+export async function missingSearchAttributes(
+  connection: Connection,
+  namespace: string,
+): Promise<string[]> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
   return Object.keys(searchAttributeTypes).filter((name) => customAttributes?.[name] === undefined);
 }
 
 function howToRegister(namespace: string, missing: readonly string[]): string {
-  const commands = missing.map(
-    (name) =>
-      `  temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${searchAttributeTypes[name]}`,
-  );
+  const commands = registerCommands(namespace, missing).map((command) => `  ${command}`);
   return `namespace ${namespace} lacks search attributes and they could not be made; make them with:\n${commands.join('\n')}`;
+}
+
+/** What somebody types who may register them. */
+export function registerCommands(namespace: string, missing: readonly string[]): string[] {
+  return missing.map(
+    (name) =>
+      `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${searchAttributeTypes[name]}`,
+  );
 }

@@ -114,6 +114,7 @@ test('webhooks are received under any name, at any rate, without the headers for
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: sample.store.deliveries,
     onSignature: () => {},
+    receipts: sample.receipts,
     onAccepted: () => undefined,
   });
   const { headers, rawBody } = recordedDelivery('01');

@@ -11,6 +11,7 @@ import type {
   WorkflowStatus,
 } from '../../src/api/issue-commands.ts';
 import { buildServer, type ServerParts } from '../../src/api/server.ts';
+import { WebhookReceipts } from '../../src/api/webhook-receipts.ts';
 import { formatIssue, type IssueRef } from '../../src/domain/issue.ts';
 import type { Phase } from '../../src/domain/run.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -25,6 +26,7 @@ export interface SampleServer {
   readonly authorization: { readonly authorization: string };
   readonly temporal: StandInForTemporal;
   readonly outputs: StandInForBottles;
+  readonly receipts: WebhookReceipts;
   /** Everything logged so far. */
   readonly log: string[];
   stop(): Promise<void>;
@@ -38,12 +40,14 @@ export async function startSampleServer(
   const token = await ensureApiToken(join(directory, 'api-token'));
   const temporal = new StandInForTemporal();
   const outputs = new StandInForBottles();
+  const receipts = new WebhookReceipts();
   const log: string[] = [];
   const server = await buildServer({
     store,
     commands: temporal,
     bottles: outputs,
     checks: parts.checks ?? [],
+    receipts,
     token,
     names: parts.names ?? { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     version: '1.2.3',
@@ -57,6 +61,7 @@ export async function startSampleServer(
     authorization: { authorization: `Bearer ${token}` },
     temporal,
     outputs,
+    receipts,
     log,
     async stop() {
       await server.close();

@@ -172,6 +172,7 @@ test('OpenAPI 3.1 describes every route, with the token and named schemas', asyn
     '/api/v1/runs',
     '/api/v1/tokens',
     '/api/v1/tokens/{name}',
+    '/api/v1/webhook-receipts',
     '/healthz',
     '/readyz',
   ]);

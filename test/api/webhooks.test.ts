@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { answerWithProblems } from '../../src/api/plugins/problems.ts';
 import { webhookRoutes, type WebhookOptions } from '../../src/api/routes/webhooks.ts';
+import { WebhookReceipts } from '../../src/api/webhook-receipts.ts';
 import { giteaWebhooks } from '../../src/forges/gitea/parse-webhook.ts';
 import type { DeliveryStore } from '../../src/store/store.ts';
 import { freshStore } from '../store/fresh-store.ts';
@@ -20,12 +21,14 @@ import {
 interface Server {
   readonly app: FastifyInstance;
   readonly deliveries: DeliveryStore;
+  readonly receipts: WebhookReceipts;
   readonly log: () => string;
   readonly wakes: () => number;
 }
 
 async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
   const { deliveries } = await freshStore();
+  const receipts = new WebhookReceipts();
   let logged = '';
   let wakes = 0;
   const stream = new Writable({
@@ -42,11 +45,12 @@ async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries,
     onSignature: () => {},
+    receipts,
     onAccepted: () => void (wakes += 1),
     ...options,
   });
   onTestFinished(() => app.close());
-  return { app, deliveries, log: () => logged, wakes: () => wakes };
+  return { app, deliveries, receipts, log: () => logged, wakes: () => wakes };
 }
 
 async function post(app: FastifyInstance, { headers, rawBody }: Omit<RecordedDelivery, 'name'>) {
@@ -177,7 +181,7 @@ describe('POST /webhooks/gitea', () => {
 
   test.each([
     ['of another secret', resigned(opened, opened.rawBody, 'another secret')],
-    ['of another body', { ...opened, rawBody: `${opened.rawBody} ` }],
+    ['of another body', { ...opened, rawBody: opened.rawBody.replace('opened', 'forged') }],
     ['that is empty', { ...opened, headers: { ...opened.headers, 'X-Gitea-Signature': '' } }],
   ])('refuses a signature %s with 401, before it reads the body', async (_, delivery) => {
     const { app, deliveries, log } = await start({
@@ -351,5 +355,52 @@ describe('POST /webhooks/gitea', () => {
       const all = { ...unsigned, ...headers };
       expect((await post(app, { ...opened, headers: all })).statusCode).toBe(status);
     }
+  });
+});
+
+describe('the receipts', () => {
+  test('tell of each request what became of it, the newest first', async () => {
+    const { app, receipts } = await start();
+    await post(app, opened);
+    await post(app, opened);
+    await post(app, { ...opened, rawBody: opened.rawBody.replace('opened', 'forged') });
+    const push = recordedDelivery('19');
+    await app.inject({
+      method: 'POST',
+      url: '/webhooks/gitea?test=abc',
+      headers: push.headers,
+      payload: push.rawBody,
+    });
+
+    expect(receipts.list()).toMatchObject([
+      { number: 4, verdict: 'ignored', status: 202, event: 'push', test: 'abc', sequence: 2 },
+      { number: 3, verdict: 'refused', status: 401, event: 'issues', sequence: undefined },
+      { number: 2, verdict: 'known', status: 202, sequence: 1 },
+      { number: 1, verdict: 'accepted', status: 202, sequence: 1, from: '127.0.0.1' },
+    ]);
+    expect(receipts.list()[1]?.reason).toContain('secret of the webhook');
+    expect(receipts.list({ test: 'abc' }).map(({ number }) => number)).toEqual([4]);
+  });
+
+  test('tell also of a body that is too large or no JSON at all', async () => {
+    const { app, receipts } = await start({ bodyLimit: 10 });
+    await post(app, opened);
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    await post(app, { rawBody: 'payload=%7B%7D', headers: form });
+
+    expect(receipts.list().map(({ status }) => status)).toEqual([415, 413]);
+  });
+
+  test('of what is refused are bounded, and displace no others', async () => {
+    const { app, receipts } = await start();
+    await post(app, opened);
+    const forged = { ...opened, rawBody: opened.rawBody.replace('opened', 'forged') };
+    for (let count = 0; count < 250; count++) {
+      await post(app, forged);
+    }
+
+    const verdicts = receipts.list().map(({ verdict }) => verdict);
+    expect(verdicts).toHaveLength(201);
+    expect(verdicts.at(-1)).toBe('accepted');
   });
 });

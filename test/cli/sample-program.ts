@@ -3,14 +3,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { agentsCommand } from '../../src/cli/agents.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
+import { initCommand } from '../../src/cli/init.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
 import { notifyCommand } from '../../src/cli/notify.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
-import { loadNotifierConfig } from '../../src/config/load.ts';
-import { createNotifiers } from '../../src/notifications/registry.ts';
-import { tryNotifiers } from '../../src/notifications/try-notifiers.ts';
+import { openDoctor } from '../../src/open-doctor.ts';
+import { webhookCommand } from '../../src/cli/webhook.ts';
+import { openNotifyTest } from '../../src/open-notifiers.ts';
 import { openManifests } from '../../src/open-manifests.ts';
+import { openInit, openWebhook } from '../../src/open-setup.ts';
 
 const manifests: ManifestsHandler = (options) => openManifests(process.env, options);
 
@@ -25,10 +27,10 @@ const program = buildProgram({
   },
   further: [
     agentsCommand(manifests),
-    doctorCommand(manifests),
-    notifyCommand((options) =>
-      tryNotifiers(createNotifiers(loadNotifierConfig(process.env, options))),
-    ),
+    doctorCommand((...request) => openDoctor(process.env, ...request)),
+    initCommand(openInit(process.env)),
+    webhookCommand(openWebhook(process.env)),
+    notifyCommand(openNotifyTest(process.env)),
   ],
 });
 process.exitCode = await runProgram(program, process.argv);

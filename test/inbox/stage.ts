@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { webhookRoutes } from '../../src/api/routes/webhooks.ts';
+import { WebhookReceipts } from '../../src/api/webhook-receipts.ts';
 import type { Comment, IssueRef } from '../../src/domain/issue.ts';
 import type { CommandAnswer, IssueCommand } from '../../src/domain/issue-command.ts';
 import { giteaWebhooks } from '../../src/forges/gitea/parse-webhook.ts';
@@ -155,6 +156,7 @@ export async function setStage(path?: string): Promise<Stage> {
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: store.deliveries,
     onSignature: () => {},
+    receipts: new WebhookReceipts(),
     onAccepted: () => inbox.wake(),
   });
   inbox.start();

@@ -230,7 +230,7 @@ function agentManifest(command: readonly string[]): string {
 }
 
 /** Supervisors outlive the orchestrator: a test's must not outlive the test. */
-async function endBottles(dataDirectory: string): Promise<void> {
+export async function endBottles(dataDirectory: string): Promise<void> {
   for (const pid of await supervisors(dataDirectory)) {
     try {
       process.kill(pid, 'SIGKILL');

@@ -11,6 +11,7 @@ import {
 import type { DeliveryStore, NewDelivery } from '../../store/store.ts';
 import { refuseStrangers, type ServerNames } from '../plugins/refuse-strangers.ts';
 import { ProblemError } from '../problem.ts';
+import type { WebhookReceipt, WebhookReceipts } from '../webhook-receipts.ts';
 
 export interface WebhookOptions {
   readonly parser: WebhookParser;
@@ -21,6 +22,8 @@ export interface WebhookOptions {
   readonly deliveries: Pick<DeliveryStore, 'add'>;
   /** Called for each delivery whose signature was checked, with what came of it. */
   readonly onSignature: (fits: boolean) => void;
+  /** Gets one for every request. */
+  readonly receipts: Pick<WebhookReceipts, 'add'>;
   /** Called when a delivery that waits is on disk: wakes the inbox. */
   readonly onAccepted: () => void;
   /** Bytes of the largest body. Default 10 MiB: several times an issue of 1 MB in the forge's JSON. */
@@ -58,11 +61,22 @@ export const webhookRoutes: FastifyPluginAsync<WebhookOptions> = async (app, opt
   app.addContentTypeParser('*', (_request, _payload, done) =>
     done(new ProblemError(415, 'Set the content type of the webhook to application/json.')),
   );
+  app.addHook('onError', async (request, _reply, error) => {
+    const status = error instanceof ProblemError ? error.status : (error.statusCode ?? 500);
+    const isTold = error instanceof ProblemError || status < 500;
+    const reason = isTold ? error.message : 'The orchestrator failed: see its log.';
+    options.receipts.add(receiptOf(request, { verdict: 'refused', status, reason }));
+  });
   // One line of ours says it all: fastify's own two would cost a tenth of an acknowledgement.
   app.post(
     '/webhooks/gitea',
     { schema: { hide: true }, logLevel: 'warn' },
-    async (request, reply) => reply.code(202).send(await receive(app.log, request, options)),
+    async (request, reply) => {
+      const answer = await receive(app.log, request, options);
+      const { state: verdict, ...more } = answer;
+      options.receipts.add(receiptOf(request, { verdict, status: 202, ...more }));
+      return reply.code(202).send(answer);
+    },
   );
   for (const path of ['/webhooks', '/webhooks/*']) {
     app.all(path, { schema: { hide: true }, onRequest: refuseElsewhere }, refuseElsewhere);
@@ -197,6 +211,23 @@ function issueOf(event: ForgeEvent): number | undefined {
     return event.number;
   }
   return head.repositoryId === event.repository.id ? issueOfBranch(head.branch) : undefined;
+}
+
+function receiptOf(
+  request: FastifyRequest,
+  answered: Pick<WebhookReceipt, 'verdict' | 'status'> & Partial<WebhookReceipt>,
+): Omit<WebhookReceipt, 'number'> {
+  const { test } = request.query as { test?: unknown };
+  return {
+    receivedAt: Date.now(),
+    sequence: undefined,
+    event: (headerOf(request, 'x-gitea-event') ?? '').slice(0, 100),
+    deliveryId: (headerOf(request, 'x-gitea-delivery') ?? '').slice(0, 100),
+    reason: undefined,
+    from: request.ip,
+    test: typeof test === 'string' ? test.slice(0, 100) : undefined,
+    ...answered,
+  };
 }
 
 /** What it takes to read the body again. Nothing else is kept: a webhook may carry an authorization header. */

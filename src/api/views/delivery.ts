@@ -29,7 +29,9 @@ export const deliveryView = z
   })
   .meta({ id: 'Delivery' });
 
-export function viewDelivery(delivery: ListedDelivery): z.infer<typeof deliveryView> {
+export type DeliveryView = z.infer<typeof deliveryView>;
+
+export function viewDelivery(delivery: ListedDelivery): DeliveryView {
   return {
     sequence: delivery.sequence,
     deliveryId: delivery.deliveryId,

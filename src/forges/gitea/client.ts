@@ -13,7 +13,8 @@ import { exchange, type HttpAnswer, type HttpRequest } from './exchange.ts';
 export interface GiteaClientSettings {
   /** Base of the API, e.g. `https://gitea.example/api/v1`. */
   readonly apiUrl: string;
-  readonly token: string;
+  /** Or an account's own name and password, which alone may make tokens. */
+  readonly token: string | { readonly login: string; readonly password: string };
   /** For a whole call, redirects and body included. Default: 30,000. */
   readonly timeoutMs?: number;
 }
@@ -34,8 +35,10 @@ export interface GiteaClient {
   exists(path: string): Promise<boolean>;
   post<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
   patch<T>(path: string, body: object, shape: Shape<T>): Promise<T>;
-  /** @throws ForgeNotFoundError when there is nothing to delete */
-  delete(path: string): Promise<void>;
+  /** A request whose answer tells nothing but that it was done. */
+  command(method: Method, path: string, body?: object): Promise<void>;
+  /** As `get`, and the time by the forge's clock, unless a proxy has taken that away. */
+  getDated<T>(path: string, shape: Shape<T>): Promise<{ value: T; date: Date | undefined }>;
 }
 
 type Shape<T> = z.ZodMiniType<T>;
@@ -50,7 +53,7 @@ const followed: ReadonlySet<number> = new Set([301, 302, 307, 308]);
 /** @throws ConfigError when the URL or the token cannot be used */
 export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
   const base = parseApiUrl(settings.apiUrl);
-  const token = checkToken(settings.token);
+  const { authorization, secret } = credentials(settings.token);
   const timeoutMs = settings.timeoutMs ?? defaultTimeoutMs;
   let requests = 0;
 
@@ -62,7 +65,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
       const answer = await send(label, url, signal, method, body);
       const { status } = answer;
       if (status < 300 || status > 399) {
-        return checked(label, answer, token);
+        return checked(label, answer, secret);
       }
       const target = redirectTarget(answer, url);
       if (target === undefined || redirects === maxRedirects) {
@@ -94,7 +97,7 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
     method: Method,
     body: object | undefined,
   ): Promise<HttpAnswer> {
-    const headers = { accept: 'application/json', authorization: `token ${token}` };
+    const headers = { accept: 'application/json', authorization };
     const request = body
       ? {
           headers: { ...headers, 'content-type': 'application/json' },
@@ -128,7 +131,12 @@ export function createGiteaClient(settings: GiteaClientSettings): GiteaClient {
     get: async (path, shape) => (await request('GET', path, shape)).value,
     post: async (path, body, shape) => (await request('POST', path, shape, body)).value,
     patch: async (path, body, shape) => (await request('PATCH', path, shape, body)).value,
-    delete: async (path) => void (await call('DELETE', path)),
+    command: async (method, path, body) => void (await call(method, path, body)),
+    async getDated(path, shape) {
+      const { value, headers } = await request('GET', path, shape);
+      const date = new Date(headers.date ?? '');
+      return { value, date: Number.isNaN(date.getTime()) ? undefined : date };
+    },
 
     async *list(path, shape, query = {}) {
       let seen = 0;
@@ -181,12 +189,19 @@ function parseApiUrl(apiUrl: string): { href: string; host: string } {
   return { href: (url.origin + url.pathname).replace(/\/+$/, ''), host: url.host };
 }
 
-/** Found here, where the setting is known; HTTP would refuse the header at every call. */
-function checkToken(token: string): string {
+/** Checked here, where the setting is known; HTTP would refuse the header at every call. */
+function credentials(token: GiteaClientSettings['token']): {
+  authorization: string;
+  secret: string;
+} {
+  if (typeof token === 'object') {
+    const pair = Buffer.from(`${token.login}:${token.password}`).toString('base64');
+    return { authorization: `Basic ${pair}`, secret: token.password };
+  }
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new ConfigError('the forge token is empty, or holds spaces or characters outside ASCII');
   }
-  return token;
+  return { authorization: `token ${token}`, secret: token };
 }
 
 /**
@@ -214,12 +229,12 @@ function withoutQuery(url: URL): string {
 }
 
 /** Passes a success on; everything else becomes the error that its status stands for. */
-function checked(label: string, answer: HttpAnswer, token: string): HttpAnswer {
+function checked(label: string, answer: HttpAnswer, secret: string): HttpAnswer {
   const { status, headers } = answer;
   if (status >= 200 && status <= 299) {
     return answer;
   }
-  const said = messageOf(answer)?.replaceAll(token, '[token]').slice(0, 300);
+  const said = messageOf(answer)?.replaceAll(secret, '[token]').slice(0, 300);
   const message = `${label}: ${[status, said].filter(Boolean).join(' ')}`;
   if (status === 413 || (said !== undefined && status < 500 && status !== 408 && status !== 429)) {
     throw new (refusalOf(status))(message, { status });

@@ -16,6 +16,7 @@ import type {
   StateChange,
 } from '../forge.ts';
 import { apiPath } from './api-path.ts';
+import { isOrgMember } from './org-member.ts';
 import { createGiteaClient, type GiteaClient, type GiteaClientSettings } from './client.ts';
 import {
   loginOf,
@@ -265,7 +266,7 @@ class GiteaForge implements Forge {
     for (const { id, name } of present) {
       if (name.startsWith(prefix) && name !== label?.name) {
         // One that is exclusive has taken it away already.
-        await this.#client.delete(`${path}${apiPath`/${id}`}`).catch(noneIfAbsent);
+        await this.#client.command('DELETE', `${path}${apiPath`/${id}`}`).catch(noneIfAbsent);
       }
     }
   }
@@ -303,22 +304,7 @@ class GiteaForge implements Forge {
   }
 
   async isOrgMember(org: string, login: string): Promise<boolean> {
-    try {
-      if (await this.#client.exists(apiPath`/orgs/${org}/members/${login}`)) {
-        return true;
-      }
-    } catch (error) {
-      if (error instanceof ForgeMovedError && error.status === 303) {
-        throw new ForgeDeniedError(
-          `only a member may ask who belongs to ${org}: add the account that the forge token belongs to`,
-          { status: 303, cause: error },
-        );
-      }
-      throw error;
-    }
-    // The same 404 stands for an org that is not there: a mistyped one would turn everybody away in silence
-    await this.#client.get(apiPath`/orgs/${org}`, schema.organizationSchema);
-    return false;
+    return isOrgMember(this.#client, org, login);
   }
 
   async canWrite(repository: RepositoryRef, login: string): Promise<boolean> {

@@ -1,0 +1,4 @@
+/** The person has had enough: Ctrl-C. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}

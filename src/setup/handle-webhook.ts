@@ -1,0 +1,98 @@
+import type { SetupConfig } from '../config/load-setup.ts';
+import { ForgeDeniedError, ForgeNotFoundError } from '../domain/errors.ts';
+import type { ForgeSetup, Hook, Place } from '../forges/forge-setup.ts';
+import type { DeliveryWatch } from './delivery-watch.ts';
+import { formatPlace } from './place.ts';
+import { SetupStoppedError } from './progress.ts';
+import { makeRoundTrip, type RoundTrip } from './round-trip.ts';
+import { adviseOn, examineWebhook, repairWebhook } from './webhook.ts';
+import { webhookUrl } from './webhook-url.ts';
+
+export interface WebhookParts {
+  readonly config: SetupConfig;
+  readonly action: 'install' | 'test' | 'repair';
+  readonly place: Place;
+  readonly signal: AbortSignal;
+  connect(apiUrl: string, token: string): ForgeSetup;
+  openWatch(secret: string): Promise<DeliveryWatch>;
+}
+
+export interface WebhookOutcome {
+  readonly url: string;
+  readonly problems: readonly string[];
+  readonly changes: readonly string[];
+  readonly outcome: RoundTrip['outcome'] | undefined;
+  readonly advice: string | undefined;
+}
+
+/**
+ * Makes, mends or only looks at the webhook of a place, and has the forge deliver to it. `install` and `repair` do the
+ * same to a webhook that is there: it is put right.
+ * @throws SetupStoppedError when a setting is missing, and ForgeError
+ */
+export async function handleWebhook(parts: WebhookParts): Promise<WebhookOutcome> {
+  try {
+    return await act(parts);
+  } catch (error) {
+    if (error instanceof ForgeDeniedError || error instanceof ForgeNotFoundError) {
+      const name = formatPlace(parts.place);
+      throw new SetupStoppedError(
+        `The webhooks of ${name} are hidden from the token that was used (${error.message}). Is the name right? It takes a token of somebody who administrates ${name}: --setup-token-file or FORGE_SETUP_TOKEN.`,
+      );
+    }
+    throw error;
+  }
+}
+
+async function act(parts: WebhookParts): Promise<WebhookOutcome> {
+  const { action, place, signal, connect, openWatch } = parts;
+  const { apiUrl, token, secret, url } = required(parts.config);
+  const forge = connect(apiUrl, token);
+  const wanted = { place, url, secret };
+  await using watch = await openWatch(secret);
+  const options = { watch, signal };
+  if (action !== 'test') {
+    const { hook, changes, roundTrip } = await repairWebhook(forge, wanted, options);
+    return { url, changes, problems: [], ...(await judge(roundTrip, place, hook)) };
+  }
+  const { hook, problems } = await examineWebhook(forge, wanted);
+  if (hook === undefined) {
+    return { url, changes: [], problems, outcome: undefined, advice: undefined };
+  }
+  const roundTrip = await makeRoundTrip(forge, place, hook, options);
+  return { url: hook.url, changes: [], problems, ...(await judge(roundTrip, place, hook)) };
+}
+
+async function judge(
+  roundTrip: RoundTrip,
+  place: Place,
+  hook: Hook,
+): Promise<Pick<WebhookOutcome, 'outcome' | 'advice'>> {
+  return roundTrip.outcome === 'arrived'
+    ? { outcome: 'arrived', advice: undefined }
+    : { outcome: roundTrip.outcome, advice: await adviseOn(roundTrip, place, hook) };
+}
+
+function required({
+  apiUrl,
+  token,
+  setupToken,
+  webhookSecret,
+  publicUrl,
+  host,
+  port,
+}: SetupConfig): {
+  apiUrl: string;
+  token: string;
+  secret: string;
+  url: string;
+} {
+  const any = setupToken ?? token;
+  if (apiUrl === undefined || any === undefined || webhookSecret === undefined) {
+    throw new SetupStoppedError(
+      'The address of the forge, a token or the webhook’s secret is not set yet: `orchestrator init` asks for them.',
+    );
+  }
+  const base = publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return { apiUrl, token: any, secret: webhookSecret, url: webhookUrl(base) };
+}
