@@ -30,6 +30,7 @@ async function aForge() {
     store,
     org: 'bot-bottle',
     onFound: () => undefined,
+    onTurn: async () => undefined,
     log,
   });
   const handle = deliveryHandler({
