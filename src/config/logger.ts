@@ -19,5 +19,6 @@ export function createLogger(
     formatters: { level: (label: string) => ({ level: label }) },
     redact: secretKeys.flatMap((key) => [key, `*.${key}`, `*.headers.${key}`]),
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  // What is written waits for nobody who reads it; at the process's end it is written out.
+  return pino(options, destination ?? pino.destination({ dest: 1, sync: false }));
 }

@@ -11,7 +11,7 @@ import type {
 } from './store.ts';
 
 export function deliveryStore(db: Kysely<Schema>, database: Database.Database): DeliveryStore {
-  const add = groupCommit(db, inserter(database));
+  const add = groupCommit(db, database, inserter(database));
 
   async function settle(
     sequence: number,
@@ -87,6 +87,7 @@ export function deliveryStore(db: Kysely<Schema>, database: Database.Database): 
  */
 function groupCommit(
   db: Kysely<Schema>,
+  database: Database.Database,
   insert: (deliveries: readonly NewDelivery[]) => Added[],
 ): DeliveryStore['add'] {
   interface Pending {
@@ -99,11 +100,12 @@ function groupCommit(
     const batch = pending;
     pending = [];
     try {
-      // Kysely's connection, for the time of it: in between the statements of a transaction there, a row could be
-      // acknowledged that is rolled back.
-      const rows = await db
-        .connection()
-        .execute(async () => insert(batch.map(({ delivery }) => delivery)));
+      const deliveries = batch.map(({ delivery }) => delivery);
+      // In between the statements of a transaction of Kysely's, a row could be acknowledged that is rolled back. Without one
+      // its connection need not be waited for, which costs as much as the row.
+      const rows = database.inTransaction
+        ? await db.connection().execute(async () => insert(deliveries))
+        : insert(deliveries);
       batch.forEach(({ added }, index) => added.resolve(rows[index] as Added));
     } catch (error) {
       batch.forEach(({ added }) => added.reject(error));

@@ -52,6 +52,9 @@ export const webhookRoutes: FastifyPluginAsync<WebhookOptions> = async (app, opt
   if (options.secret === undefined) {
     refuseStrangers(app, options.names);
   }
+  // One logger for all requests: their id is in our own line.
+  let quiet: FastifyBaseLogger | undefined;
+  app.setChildLoggerFactory((logger, _bindings, options) => (quiet ??= logger.child({}, options)));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/json',
