@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { showAgentCommand } from './agents-show.ts';
 import { CliError, exitCodes } from './cli-error.ts';
-import type { GlobalOptions } from './global-options.ts';
+import { count } from './count.ts';
+import { loadOptions, type GlobalOptions } from './global-options.ts';
 import { helpText } from './help-text.ts';
-import { loadOptions, type ManifestsHandler } from './local-manifests.ts';
-import { count, problemsOf } from './manifest-problems.ts';
+import type { ManifestsHandler } from './local-manifests.ts';
+import { problemsOf } from './manifest-problems.ts';
 import { formatTable } from './table.ts';
 import { colours, print, printJson, terminalWidth } from './terminal.ts';
 

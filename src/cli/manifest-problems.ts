@@ -29,7 +29,3 @@ export function problemsOf({ agents, bottles, problems, plan }: LocalManifests):
     ...unfit,
   ];
 }
-
-export function count(things: number, noun: string): string {
-  return things === 1 ? `one ${noun}` : `${things} ${noun}s`;
-}
