@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findBackends } from './bottles/registry.ts';
 import { programVersion } from './built.ts';
-import { problemsOf } from './cli/manifest-problems.ts';
+import { problemsOf, warningsOf } from './cli/manifest-problems.ts';
 import { examineConfig } from './config/examine.ts';
 import type { LoadOptions } from './config/load.ts';
 import type { Environment } from './config/sources.ts';
@@ -30,7 +30,7 @@ export async function openDoctor(
     findBackends: () => findBackends({ dockerHost, botBottleCli }),
     async readManifests() {
       const read = await readLocalManifests({ dataDirectory, routes, dockerHost, botBottleCli });
-      return { ...read, problems: problemsOf(read) };
+      return { ...read, problems: problemsOf(read), warnings: warningsOf(read) };
     },
     openWatch: (orchestrator, secret) => openWatch(environment, options, orchestrator, secret),
   });
