@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findBackends } from './bottles/registry.ts';
 import { programVersion } from './built.ts';
-import { problemsOf } from './cli/manifest-problems.ts';
+import { problemsOf, warningsOf } from './cli/manifest-problems.ts';
 import { examineConfig } from './config/examine.ts';
-import type { ClientLoadOptions, LoadOptions } from './config/load.ts';
+import type { LoadOptions } from './config/load.ts';
 import type { Environment } from './config/sources.ts';
 import { openInstallation, type Doctor } from './doctor/doctor.ts';
 import type { Place } from './forges/forge-setup.ts';
@@ -30,14 +30,8 @@ export async function openDoctor(
     findBackends: () => findBackends({ dockerHost, botBottleCli }),
     async readManifests() {
       const read = await readLocalManifests({ dataDirectory, routes, dockerHost, botBottleCli });
-      return { ...read, problems: problemsOf(read) };
+      return { ...read, problems: problemsOf(read), warnings: warningsOf(read) };
     },
-    openWatch: (orchestrator, secret) =>
-      openWatch(environment, clientOptions(options), orchestrator, secret),
+    openWatch: (orchestrator, secret) => openWatch(environment, options, orchestrator, secret),
   });
-}
-
-/** Of the command line as a client of the orchestrator that is examined. */
-function clientOptions({ configFile }: LoadOptions): ClientLoadOptions {
-  return configFile === undefined ? {} : { configFile };
 }

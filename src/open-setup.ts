@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import type { InitHandler } from './cli/init.ts';
-import type { WebhookHandler, WebhookReport } from './cli/webhook.ts';
+import type { WebhookHandler } from './cli/webhook.ts';
 import { type ClientLoadOptions, loadClientConfig } from './config/load.ts';
 import { loadSetupConfig, type SetupConfig } from './config/load-setup.ts';
 import type { Environment } from './config/sources.ts';
@@ -28,7 +28,7 @@ export function openInit(environment: Environment): InitHandler {
 
 /** `webhook`, likewise. */
 export function openWebhook(environment: Environment): WebhookHandler {
-  return async (flags, client, action, place, signal): Promise<WebhookReport> => {
+  return async (flags, client, action, place, signal) => {
     const config = loadSetupConfig(environment, flags);
     return handleWebhook({
       config,

@@ -24,6 +24,8 @@ export interface AgentManifest {
   /** The body: what the agent is told before its task; may be empty. */
   readonly standingPrompt: string;
   readonly source: ManifestSource;
+  /** Of its keys those that change nothing with its provider. */
+  readonly idleKeys: readonly string[];
   /** For what is wrong with it where it is used. */
   readonly problemAt: FrontMatter<unknown>['problemAt'];
   command(run: Omit<RunContext, 'model' | 'extraArguments' | 'turnLimit'>): AgentCommand;
@@ -148,6 +150,7 @@ export function parseAgentManifest(source: ManifestSource, providers: Providers)
     issueBudget: toBudget(keys.budget?.issue),
     standingPrompt: body,
     source,
+    idleKeys: keys.turns !== undefined && !provider.limitsTurns ? ['turns'] : [],
     problemAt,
     command: (run) =>
       provider.command(value, {

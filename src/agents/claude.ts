@@ -13,6 +13,7 @@ export const claude: AgentProvider<typeof keys> = {
   name: 'claude',
   keys,
   protocols: ['anthropic-messages'],
+  limitsTurns: true,
   command: (_, context) => ({
     argv: [
       'claude',

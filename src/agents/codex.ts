@@ -13,6 +13,7 @@ export const codex: AgentProvider<typeof keys> = {
   name: 'codex',
   keys,
   protocols: ['openai-responses'],
+  limitsTurns: false,
   command: (_, context) => ({
     argv: [
       'codex',

@@ -46,8 +46,8 @@ export function createManifestCatalogue(options: ManifestCatalogueOptions): Cata
     const further = [...problems, ...astray(agents, home.bottles)];
     further.forEach(onProblem);
     return {
+      ...home,
       agents: new Map([...home.agents, ...agents]),
-      bottles: home.bottles,
       problems: [...home.problems, ...further],
     };
   }

@@ -14,9 +14,11 @@ export interface Manifests {
   readonly agents: ReadonlyMap<string, AgentManifest>;
   readonly bottles: ReadonlyMap<string, BottleManifest>;
   readonly problems: readonly ManifestProblem[];
+  /** What manifests say to no effect. They can be used as they are. */
+  readonly warnings: readonly ManifestProblem[];
 }
 
-/** A manifest that cannot be used as it is. It takes no other down with it, but those that extend it. */
+/** In `problems` a manifest that cannot be used as it is: it takes no other down with it, but those that extend it. */
 export interface ManifestProblem {
   readonly kind: 'agent' | 'bottle';
   readonly name: string;
@@ -55,6 +57,7 @@ export async function loadManifests(
       ...bottles.problems,
       ...astray(agents.found, bottles.found),
     ],
+    warnings: [...idleInAgents(agents.found), ...idleInBottles(sources.found)],
   };
 }
 
@@ -71,6 +74,30 @@ export function astray(
             kind: 'agent',
             name,
             error: problemAt(['bottle'], `there is no usable bottles/${bottle}.md`),
+          },
+        ],
+  );
+}
+
+function idleInAgents(agents: Manifests['agents']): ManifestProblem[] {
+  return [...agents].flatMap(([name, { provider, idleKeys, problemAt }]) =>
+    idleKeys.map((key) => ({
+      kind: 'agent' as const,
+      name,
+      error: problemAt([key], `changes nothing: ${provider} keeps no such limit`),
+    })),
+  );
+}
+
+function idleInBottles(bottles: ReadonlyMap<string, BottleSource>): ManifestProblem[] {
+  return [...bottles].flatMap(([name, { value, problemAt }]): ManifestProblem[] =>
+    value.disk === undefined
+      ? []
+      : [
+          {
+            kind: 'bottle',
+            name,
+            error: problemAt(['disk'], 'changes nothing: no backend keeps such a limit'),
           },
         ],
   );

@@ -14,6 +14,7 @@ export const pi: AgentProvider<typeof keys> = {
   name: 'pi',
   keys,
   protocols: ['anthropic-messages', 'openai-responses', 'openai-completions'],
+  limitsTurns: false,
   command: (_, context) => ({
     argv: [
       'pi',

@@ -11,6 +11,8 @@ export interface AgentProvider<Keys extends z.ZodRawShape> {
   readonly keys: Keys;
   /** The protocols by which it reaches its model, the preferred one first; empty: it has none of its own. */
   readonly protocols: readonly LlmProtocol[];
+  /** Whether its program ends a run after so many turns of the model. */
+  readonly limitsTurns: boolean;
   /** What to execute in the working copy. */
   command(settings: z.infer<z.ZodObject<Keys>>, context: RunContext): AgentCommand;
 }

@@ -20,6 +20,7 @@ export const script: AgentProvider<typeof keys> = {
   name: 'script',
   keys,
   protocols: [],
+  limitsTurns: false,
   command: ({ command }, { promptFile }) => ({
     argv: command,
     environment: { BOTTLE_PROMPT: promptFile },

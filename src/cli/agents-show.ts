@@ -4,9 +4,9 @@ import { formatDuration } from '../domain/duration.ts';
 import { LaunchRefusedError } from '../domain/errors.ts';
 import type { Budget } from '../domain/usage.ts';
 import { CliError, exitCodes } from './cli-error.ts';
-import type { GlobalOptions } from './global-options.ts';
+import { loadOptions, type GlobalOptions } from './global-options.ts';
 import { helpText } from './help-text.ts';
-import { loadOptions, type ManifestsHandler } from './local-manifests.ts';
+import type { ManifestsHandler } from './local-manifests.ts';
 import { formatPairs } from './table.ts';
 import { colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
 

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { showAgentCommand } from './agents-show.ts';
 import { CliError, exitCodes } from './cli-error.ts';
-import type { GlobalOptions } from './global-options.ts';
+import { count } from './count.ts';
+import { loadOptions, type GlobalOptions } from './global-options.ts';
 import { helpText } from './help-text.ts';
-import { loadOptions, type ManifestsHandler } from './local-manifests.ts';
-import { count, problemsOf } from './manifest-problems.ts';
+import type { ManifestsHandler } from './local-manifests.ts';
+import { problemsOf, warningsOf } from './manifest-problems.ts';
 import { formatTable } from './table.ts';
 import { colours, print, printJson, terminalWidth } from './terminal.ts';
 
@@ -80,17 +81,19 @@ function validateCommand(open: ManifestsHandler): Command {
           'orchestrator agents validate',
           "orchestrator agents validate --json | jq -r '.problems[].message'",
         ],
-        `Tells every problem with its file, line and key, and ends with ${exitCodes.checkFailed} if there is any.`,
+        `Tells every problem with its file, line and key, and ends with ${exitCodes.checkFailed} if there is any. What a manifest says to no effect is a warning, and no problem.`,
       ),
     )
     .action(async (_, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const manifests = await open(loadOptions(options));
       const problems = problemsOf(manifests);
+      const warnings = warningsOf(manifests);
       if (options.json) {
-        printJson({ problems });
+        printJson({ problems, warnings });
       } else {
         problems.forEach(({ message }) => print(message));
+        warnings.forEach(({ message }) => print(`${colours.yellow('warning:')} ${message}`));
       }
       if (problems.length > 0) {
         throw new CliError(
@@ -99,8 +102,10 @@ function validateCommand(open: ManifestsHandler): Command {
         );
       }
       if (!options.json) {
+        const { agents, bottles } = manifests;
+        const warned = warnings.length === 0 ? '' : `, ${count(warnings.length, 'warning')}`;
         print(
-          `${count(manifests.agents.size, 'agent')} and ${count(manifests.bottles.size, 'bottle')}, no problem.`,
+          `${count(agents.size, 'agent')} and ${count(bottles.size, 'bottle')}, no problem${warned}.`,
         );
       }
     });

@@ -8,7 +8,10 @@ export function approveCommand(): Command {
   return new Command('approve')
     .description('let a run begin that waits for approval')
     .addArgument(issueArgument())
-    .addHelpText('after', helpText(['orchestrator approve acme/rocket#3']))
+    .addHelpText(
+      'after',
+      helpText(['orchestrator approve acme/rocket#3', 'orchestrator approve 3 -o json']),
+    )
     .action(async (issue: IssueWord, _, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const effect = () => 'is approved, and begins as soon as a place is free.';

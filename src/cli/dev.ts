@@ -1,19 +1,14 @@
 import { Command } from 'commander';
 import type { LoadOptions } from '../config/load.ts';
-import type { GlobalOptions } from './global-options.ts';
 import { helpText } from './help-text.ts';
+import { runOptions, withRunOptions, type RunOptions } from './run-options.ts';
 
 /** Runs Temporal and the orchestrator and resolves with the latter's exit code. */
 export type DevHandler = (options: LoadOptions) => Promise<number>;
 
-interface DevOptions extends GlobalOptions {
-  readonly insecureWebhooks?: true;
-}
-
 export function devCommand(dev: DevHandler): Command {
-  return new Command('dev')
+  return withRunOptions(new Command('dev'))
     .description('run the orchestrator together with a Temporal development server')
-    .option('--insecure-webhooks', 'accept unsigned deliveries (for experiments only)')
     .addHelpText(
       'after',
       helpText(
@@ -26,12 +21,7 @@ export function devCommand(dev: DevHandler): Command {
       ),
     )
     .action(async (_, command: Command) => {
-      const options: DevOptions = command.optsWithGlobals();
-      process.exit(
-        await dev({
-          ...(options.config !== undefined && { configFile: options.config }),
-          ...(options.insecureWebhooks && { insecureWebhooks: true }),
-        }),
-      );
+      const options: RunOptions = command.optsWithGlobals();
+      process.exit(await dev(runOptions(options)));
     });
 }

@@ -4,14 +4,15 @@ import type { Finding, Verdict } from '../doctor/check.ts';
 import type { Doctor } from '../doctor/doctor.ts';
 import type { Examination, Result } from '../doctor/examine.ts';
 import type { Place } from '../forges/forge-setup.ts';
-import { parsePlace } from '../setup/place.ts';
 import { CliError, exitCodes } from './cli-error.ts';
-import type { GlobalOptions } from './global-options.ts';
+import { count } from './count.ts';
+import { loadOptions, type GlobalOptions } from './global-options.ts';
+import { helpText } from './help-text.ts';
 import { interruptible } from './interruptible.ts';
-import { loadOptions } from './local-manifests.ts';
-import { count } from './manifest-problems.ts';
+import { collectPlaces } from './place-argument.ts';
 import { progressLine } from './progress-line.ts';
 import { colours, oneLine, print, printJson } from './terminal.ts';
+import { verdictLabel } from './verdict-label.ts';
 
 interface DoctorOptions extends GlobalOptions {
   readonly fix?: true;
@@ -25,29 +26,29 @@ export function doctorCommand(open: DoctorHandler): Command {
   return new Command('doctor')
     .description('look at everything that has to be right, and say what mends it')
     .argument(
-      '[owner/repository | org...]',
+      '[owner/repo | org...]',
       'look at these too, beside those that delivered before',
+      collectPlaces,
     )
     .option('--fix', 'mend what needs no decision, and look again')
     .option('--bundle <file>', 'write a file for whoever helps you: no secret is in it')
     .addHelpText(
       'after',
-      `
-Says PASS, WARN or FAIL for settings, forge, webhooks, Temporal, store, bottles, agents, models, disk and clock, and below
-it what to do. SKIP: it needs something that failed. Each check takes 10 seconds at most, and changes nothing without
---fix, but for the webhook's address while a delivery is tried. Ends with 4 if anything fails. Run it as the orchestrator's
-user, with its environment. Webhooks are shown to administrators only: FORGE_SETUP_TOKEN is the token of one.
-
-Examples:
-  orchestrator doctor
-  orchestrator doctor acme/rocket
-  FORGE_SETUP_TOKEN_FILE=~/my-token orchestrator doctor --fix
-  orchestrator doctor --bundle support.json
-  orchestrator doctor --json | jq -r '.findings[] | select(.verdict == "fail") | .fix'`,
+      helpText(
+        [
+          'orchestrator doctor',
+          'orchestrator doctor acme/rocket',
+          'FORGE_SETUP_TOKEN_FILE=~/my-token orchestrator doctor --fix',
+          'orchestrator doctor --bundle support.json',
+          `orchestrator doctor --json | jq -r '.findings[] | select(.verdict == "fail") | .fix'`,
+        ],
+        `Says PASS, WARN or FAIL for settings, forge, webhooks, Temporal, store, bottles, agents, models, disk and clock, and below it what to do. SKIP: it needs something that failed. Each check takes 10 seconds at most, and changes nothing without --fix, but for the webhook's address while a delivery is tried. Ends with ${exitCodes.checkFailed} if anything fails.`,
+        "Run it as the orchestrator's user, with its environment. Webhooks are shown to administrators only: FORGE_SETUP_TOKEN is the token of one.",
+      ),
     )
-    .action(async (names: readonly string[], _, command: Command) => {
+    .action(async (places: readonly Place[], _, command: Command) => {
       const options: DoctorOptions = command.optsWithGlobals();
-      const doctor = await open(loadOptions(options), names.map(readPlace));
+      const doctor = await open(loadOptions(options), places);
       const fix = options.fix ?? false;
       const results = await interruptible((signal) =>
         options.json ? doctor.examine({ fix, signal }) : examineAloud(doctor, { fix, signal }),
@@ -61,17 +62,6 @@ Examples:
       if (failed > 0)
         throw new CliError(exitCodes.checkFailed, `${count(failed, 'check')} failed.`);
     });
-}
-
-function readPlace(text: string): Place {
-  const place = parsePlace(text);
-  if (place === undefined) {
-    throw new CliError(
-      exitCodes.usage,
-      `${text} is neither owner/repository nor the name of an org.`,
-    );
-  }
-  return place;
 }
 
 async function examineAloud(doctor: Doctor, examination: Examination): Promise<readonly Result[]> {
@@ -94,7 +84,7 @@ function format({ check, findings, mended }: Result): string {
   return [
     ...mended.map((seen) => line(colours.green('MENDED'), check, seen)),
     ...findings.flatMap((finding) => [
-      line(labelOf(finding.verdict), check, finding.seen),
+      line(verdictLabel(finding.verdict), check, finding.seen),
       ...fixOf(finding)
         .split('\n')
         .filter((text) => text !== '')
@@ -105,19 +95,6 @@ function format({ check, findings, mended }: Result): string {
 
 function line(label: string, check: string, seen: string): string {
   return `${label}  ${colours.bold(check)}: ${oneLine(seen)}`;
-}
-
-function labelOf(verdict: Verdict): string {
-  switch (verdict) {
-    case 'pass':
-      return colours.green('PASS');
-    case 'warn':
-      return colours.yellow('WARN');
-    case 'fail':
-      return colours.red('FAIL');
-    case 'skipped':
-      return colours.dim('SKIP');
-  }
 }
 
 function fixOf(finding: Finding): string {

@@ -11,7 +11,10 @@ export function extendCommand(): Command {
     .description("move the running run's deadline")
     .addArgument(issueArgument())
     .argument('<duration>', durationForm, readDuration)
-    .addHelpText('after', helpText(['orchestrator extend acme/rocket#3 2h']))
+    .addHelpText(
+      'after',
+      helpText(['orchestrator extend acme/rocket#3 2h', 'orchestrator extend 3 30m -o json']),
+    )
     .action(async (issue: IssueWord, ms: number, _, command: Command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const effect = () => `may run ${formatDuration(ms)} longer.`;

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { LoadOptions } from '../config/load.ts';
 import { timeStyles, type TimeStyle } from './clock.ts';
 import { colourChoices, chooseColours, type ColourChoice } from './terminal.ts';
 
@@ -51,4 +52,9 @@ export function addGlobalOptions(program: Command): void {
       }
       chooseColours(color);
     });
+}
+
+/** Where the settings are, and with them the data directory. */
+export function loadOptions({ config }: GlobalOptions): LoadOptions {
+  return config === undefined ? {} : { configFile: config };
 }

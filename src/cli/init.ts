@@ -4,13 +4,14 @@ import type { SetupFlags } from '../config/load-setup.ts';
 import { ConfigError } from '../domain/errors.ts';
 import type { InitResult } from '../setup/init.ts';
 import type { Person } from '../setup/person.ts';
+import { absentPerson, formatTold, type ToldLine } from './absent-person.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { clientOptions } from './connect.ts';
-import type { GlobalOptions } from './global-options.ts';
-import { count } from './manifest-problems.ts';
+import { count } from './count.ts';
 import { helpText } from './help-text.ts';
 import { interruptible } from './interruptible.ts';
-import { absentPerson, formatTold, type ToldLine } from './absent-person.ts';
+import { collectRepositories } from './place-argument.ts';
+import { setupFlags, withSetupOptions, type SetupOptions } from './setup-options.ts';
 import { print, printJson } from './terminal.ts';
 
 /** Sets up what the flags and the person say. */
@@ -24,14 +25,6 @@ export type InitHandler = (
   },
 ) => Promise<InitResult>;
 
-export interface SetupOptions extends GlobalOptions {
-  readonly forge?: string;
-  readonly forgeTokenFile?: string;
-  readonly setupTokenFile?: string;
-  readonly org?: string;
-  readonly publicUrl?: string;
-}
-
 interface InitOptions extends SetupOptions {
   readonly repository?: readonly string[];
   readonly yes?: true;
@@ -40,9 +33,9 @@ interface InitOptions extends SetupOptions {
 export function initCommand(init: InitHandler): Command {
   return withSetupOptions(new Command('init'))
     .description('set everything up for your Gitea, step by step, and prove that it works')
-    .option('--repository <owner/name...>', 'what agents are to work on')
+    .option('--repository <owner/repo...>', 'what agents are to work on', collectRepositories)
     .option('--org <name>', 'the org whose members’ issues are taken up (default: bot-bottle)')
-    .option('--yes', 'ask nothing and agree to every change, for unattended use')
+    .option('-y, --yes', 'ask nothing and agree to every change, for unattended use')
     .addHelpText(
       'after',
       helpText(
@@ -52,7 +45,8 @@ export function initCommand(init: InitHandler): Command {
           '  --setup-token-file ~/my-token --forge-token-file ~/agent-bot-token',
         ],
         "Makes or checks, asking before each change: the orchestrator's account and its token, the org and the account's membership, rights and labels of the repositories, the first agent, the settings file with its secrets, and the webhook, proved by a delivery. What is right is left as it is, so that it can be run again at any time. No orchestrator has to run.",
-        'Tokens are typed, or given by FORGE_TOKEN, FORGE_SETUP_TOKEN, or files; never as an argument, where others could read them. Ends with 4 if something is left to do. --json takes --yes, and tells each step.',
+        'Tokens are typed, or given by FORGE_TOKEN, FORGE_SETUP_TOKEN, or files; never as an argument, where others could read them.',
+        `Ends with ${exitCodes.checkFailed} if something is left to do. --json takes --yes, and tells each step.`,
       ),
     )
     .action(async (_, command: Command) => {
@@ -92,30 +86,6 @@ export function initCommand(init: InitHandler): Command {
 async function terminal(): Promise<Person> {
   const { personAtTerminal } = await import('./person-at-terminal.ts');
   return personAtTerminal;
-}
-
-/** What `init` and `webhook` know of the forge. */
-export function withSetupOptions(command: Command): Command {
-  return command
-    .option('--forge <address>', 'where your Gitea is (FORGE_GITEA_API)')
-    .option('--forge-token-file <file>', "file with the token of the orchestrator's account")
-    .option(
-      '--setup-token-file <file>',
-      'file with a token of somebody who administrates the repositories; it is not kept',
-    )
-    .option('--public-url <address>', 'where Gitea reaches the orchestrator');
-}
-
-export function setupFlags(options: SetupOptions): SetupFlags {
-  const { config, forge, forgeTokenFile, setupTokenFile, org, publicUrl } = options;
-  return {
-    ...(config !== undefined && { configFile: config }),
-    ...(forge !== undefined && { forge }),
-    ...(forgeTokenFile !== undefined && { forgeTokenFile }),
-    ...(setupTokenFile !== undefined && { setupTokenFile }),
-    ...(org !== undefined && { org }),
-    ...(publicUrl !== undefined && { publicUrl }),
-  };
 }
 
 function conclude({ changes, left, repositories, agents, login }: InitResult): void {

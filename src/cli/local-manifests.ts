@@ -4,7 +4,6 @@ import type { LaunchPlan } from '../agents/catalogue.ts';
 import type { BackendCheck, BottleBackend } from '../bottles/backend.ts';
 import type { Manifests } from '../agents/manifests.ts';
 import type { LoadOptions } from '../config/load.ts';
-import type { GlobalOptions } from './global-options.ts';
 
 /** The manifests of this machine, and what their bottles can be. */
 export interface LocalManifests extends Manifests {
@@ -23,8 +22,3 @@ export interface LocalManifests extends Manifests {
 
 /** Reads the manifests; no orchestrator has to run. */
 export type ManifestsHandler = (options: LoadOptions) => Promise<LocalManifests>;
-
-/** The options that say where the manifests lie. */
-export function loadOptions({ config }: GlobalOptions): LoadOptions {
-  return config === undefined ? {} : { configFile: config };
-}

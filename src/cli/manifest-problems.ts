@@ -1,3 +1,4 @@
+import type { ManifestProblem } from '../agents/manifests.ts';
 import { LaunchRefusedError } from '../domain/errors.ts';
 import type { LocalManifests } from './local-manifests.ts';
 
@@ -24,12 +25,14 @@ export function problemsOf({ agents, bottles, problems, plan }: LocalManifests):
       throw error;
     }
   });
-  return [
-    ...problems.map(({ kind, name, error }) => ({ kind, name, message: error.message })),
-    ...unfit,
-  ];
+  return [...problems.map(told), ...unfit];
 }
 
-export function count(things: number, noun: string): string {
-  return things === 1 ? `one ${noun}` : `${things} ${noun}s`;
+/** What they say to no effect. */
+export function warningsOf({ warnings }: Pick<LocalManifests, 'warnings'>): Problem[] {
+  return warnings.map(told);
+}
+
+function told({ kind, name, error }: ManifestProblem): Problem {
+  return { kind, name, message: error.message };
 }

@@ -1,28 +1,20 @@
 import { Command } from 'commander';
 import type { LoadOptions } from '../config/load.ts';
 import { settings, type Setting } from '../config/schema.ts';
-import type { GlobalOptions } from './global-options.ts';
-import { explainListenError } from './listen-error.ts';
 import { aboutText, examplesText, listText } from './help-text.ts';
+import { explainListenError } from './listen-error.ts';
+import { runOptions, withRunOptions, type RunOptions } from './run-options.ts';
 
 /** Runs the orchestrator until it is told to stop. */
 export type RunHandler = (options: LoadOptions) => Promise<void>;
 
-interface RunOptions extends GlobalOptions {
-  readonly insecureWebhooks?: true;
-}
-
 export function runCommand(run: RunHandler): Command {
-  return new Command('run')
+  return withRunOptions(new Command('run'))
     .description('run the orchestrator: webhooks, API, workflows, and the bottles of this host')
-    .option('--insecure-webhooks', 'accept unsigned deliveries (for experiments only)')
     .addHelpText('after', runHelp)
     .action(async (_, command: Command) => {
       const options: RunOptions = command.optsWithGlobals();
-      await run({
-        ...(options.config !== undefined && { configFile: options.config }),
-        ...(options.insecureWebhooks && { insecureWebhooks: true }),
-      }).catch((error: unknown) => {
+      await run(runOptions(options)).catch((error: unknown) => {
         throw explainListenError(error);
       });
     });

@@ -2,11 +2,11 @@ import { Command, Option } from 'commander';
 import type { IssueView } from '../api/views/issue.ts';
 import { phases, type Phase } from '../domain/run.ts';
 import { changedIssues } from './changed-issues.ts';
-import { CliError, exitCodes } from './cli-error.ts';
 import { formatSince, formatTime, formatUntil, isoTime, readClock, type Clock } from './clock.ts';
 import { connect } from './connect.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { helpText } from './help-text.ts';
+import { collectRepositories } from './place-argument.ts';
 import { formatPairs, formatTable, type Column } from './table.ts';
 import { colourPhase, colours, oneLine, print, printJson, terminalWidth } from './terminal.ts';
 import { watch, type Watched } from './watch.ts';
@@ -25,7 +25,7 @@ export function statusCommand(): Command {
     .description('list the issues: who works on what, and what waits')
     .option('-a, --all', 'with those destroyed more than a day ago')
     .addOption(new Option('--phase <phase...>', 'only those in these phases').choices(phases))
-    .option('--repository <owner/repo...>', 'only those of these repositories')
+    .option('--repository <owner/repo...>', 'only those of these repositories', collectRepositories)
     .option('-w, --watch', 'keep the list up to date until Ctrl-C')
     .addHelpText(
       'after',
@@ -59,22 +59,12 @@ export function statusCommand(): Command {
 
 type Filter = (issue: IssueView) => boolean;
 
-/**
- * Who asks for `destroyed` gets all of them.
- * @throws CliError (usage)
- */
+/** Who asks for `destroyed` gets all of them. */
 export function readFilter({
   all,
   phase,
   repository,
 }: Pick<StatusOptions, 'all' | 'phase' | 'repository'>): Filter {
-  const wrong = repository?.find((name) => !/^[^/]+\/[^/]+$/.test(name));
-  if (wrong !== undefined) {
-    throw new CliError(
-      exitCodes.usage,
-      `--repository: ${JSON.stringify(wrong)} names no repository. Write owner/repo.`,
-    );
-  }
   // The forge does not tell them apart by case either.
   const repositories = repository?.map((name) => name.toLowerCase());
   return (issue) =>

@@ -1,29 +1,18 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { ClientLoadOptions } from '../config/load.ts';
 import type { SetupFlags } from '../config/load-setup.ts';
 import type { Place } from '../forges/forge-setup.ts';
-import { formatPlace, parsePlace } from '../setup/place.ts';
+import type { WebhookAction, WebhookReport } from '../setup/handle-webhook.ts';
+import { formatPlace } from '../setup/place.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { clientOptions } from './connect.ts';
 import { helpText } from './help-text.ts';
-import { setupFlags, withSetupOptions, type SetupOptions } from './init.ts';
 import { interruptible } from './interruptible.ts';
+import { readPlace } from './place-argument.ts';
+import { setupFlags, withSetupOptions, type SetupOptions } from './setup-options.ts';
 import { colours, print, printJson } from './terminal.ts';
+import { verdictLabel } from './verdict-label.ts';
 import { deliveriesCommand } from './webhook-deliveries.ts';
-
-export type WebhookAction = 'install' | 'test' | 'repair';
-
-/** What was seen and done. */
-export interface WebhookReport {
-  readonly url: string;
-  /** What is wrong with the webhook and was not mended, each as a sentence without a full stop. */
-  readonly problems: readonly string[];
-  readonly changes: readonly string[];
-  /** How the round trip ended; undefined when there is no webhook to make one. */
-  readonly outcome: 'arrived' | 'refused' | 'missing' | 'untestable' | undefined;
-  /** What to do, when it did not arrive. */
-  readonly advice: string | undefined;
-}
 
 /** @throws SetupStoppedError when it cannot be done with the tokens and settings that there are, and ForgeError */
 export type WebhookHandler = (
@@ -68,7 +57,7 @@ export function webhookCommand(handle: WebhookHandler): Command {
 
 function actionCommand(handle: WebhookHandler, action: WebhookAction): Command {
   return withSetupOptions(new Command(action))
-    .argument('<owner/repository | org>', 'whose webhook', readPlace)
+    .argument('<owner/repo | org>', 'whose webhook', readPlace)
     .action(async (place: Place, _, command: Command) => {
       const options: SetupOptions = command.optsWithGlobals();
       const report = await interruptible((signal) =>
@@ -99,22 +88,14 @@ function toJson(place: Place, report: WebhookReport): object {
 
 function tell({ url, changes, problems, outcome }: WebhookReport): void {
   changes.forEach((change) => print(`${colours.green('DONE')}  ${change}`));
-  problems.forEach((problem) => print(`${colours.red('FAIL')}  ${problem}`));
+  problems.forEach((problem) => print(`${verdictLabel('fail')}  ${problem}`));
   if (outcome === 'arrived') {
-    print(`${colours.green('PASS')}  a delivery to ${url} arrived, with the right signature`);
+    print(`${verdictLabel('pass')}  a delivery to ${url} arrived, with the right signature`);
   } else if (outcome === 'untestable') {
-    print(`${colours.yellow('WARN')}  no delivery to ${url} could be tried`);
+    print(`${verdictLabel('warn')}  no delivery to ${url} could be tried`);
   } else {
-    print(`${colours.red('FAIL')}  no delivery came through to ${url}`);
+    print(`${verdictLabel('fail')}  no delivery came through to ${url}`);
   }
-}
-
-function readPlace(text: string): Place {
-  const place = parsePlace(text);
-  if (place === undefined) {
-    throw new InvalidArgumentError('It is neither owner/repository nor the name of an org.');
-  }
-  return place;
 }
 
 function actionHelp(
@@ -125,6 +106,6 @@ function actionHelp(
   return helpText(
     places.map((place) => `orchestrator webhook ${action} ${place} --setup-token-file ~/my-token`),
     ...about,
-    'It takes a token of somebody who administrates the place: --setup-token-file, FORGE_SETUP_TOKEN or FORGE_SETUP_TOKEN_FILE. Ends with 4 if no delivery comes through.',
+    `It takes a token of somebody who administrates the place: --setup-token-file, FORGE_SETUP_TOKEN or FORGE_SETUP_TOKEN_FILE. Ends with ${exitCodes.checkFailed} if no delivery comes through.`,
   );
 }

@@ -16,6 +16,8 @@ export interface ExaminedManifests {
   readonly bottles: ReadonlyMap<string, BottleManifest>;
   /** All that is wrong with them, each alone and together. */
   readonly problems: readonly { readonly message: string }[];
+  /** What they say to no effect. */
+  readonly warnings: readonly { readonly message: string }[];
   /** @throws LaunchRefusedError when these two do not go together */
   plan(
     agent: AgentManifest,
@@ -38,7 +40,13 @@ export function manifestChecks(parts: ManifestParts): readonly Check[] {
   return [manifests, images, programs];
 }
 
-function examineManifests({ agents, bottles, problems, directory }: ExaminedManifests): Finding[] {
+function examineManifests({
+  agents,
+  bottles,
+  problems,
+  warnings,
+  directory,
+}: ExaminedManifests): Finding[] {
   if (problems.length > 0) {
     return problems.map(({ message }) =>
       fail(message, `Correct it in ${directory}: it counts from the next run on.`),
@@ -56,6 +64,7 @@ function examineManifests({ agents, bottles, problems, directory }: ExaminedMani
     pass(
       `agents: ${[...agents.keys()].join(', ')}; bottles: ${[...bottles.keys()].join(', ')}; no problem`,
     ),
+    ...warnings.map(({ message }) => warn(message, `Take the key out, in ${directory}.`)),
   ];
 }
 

@@ -8,20 +8,26 @@ import { makeRoundTrip, type RoundTrip } from './round-trip.ts';
 import { adviseOn, examineWebhook, repairWebhook } from './webhook.ts';
 import { webhookUrl } from './webhook-url.ts';
 
+export type WebhookAction = 'install' | 'test' | 'repair';
+
 export interface WebhookParts {
   readonly config: SetupConfig;
-  readonly action: 'install' | 'test' | 'repair';
+  readonly action: WebhookAction;
   readonly place: Place;
   readonly signal: AbortSignal;
   connect(apiUrl: string, token: string): ForgeSetup;
   openWatch(secret: string): Promise<DeliveryWatch>;
 }
 
-export interface WebhookOutcome {
+/** What was seen and done. */
+export interface WebhookReport {
   readonly url: string;
+  /** What is wrong with the webhook and was not mended, each as a sentence without a full stop. */
   readonly problems: readonly string[];
   readonly changes: readonly string[];
+  /** How the round trip ended; undefined when there is no webhook to make one. */
   readonly outcome: RoundTrip['outcome'] | undefined;
+  /** What to do, when it did not arrive. */
   readonly advice: string | undefined;
 }
 
@@ -30,7 +36,7 @@ export interface WebhookOutcome {
  * same to a webhook that is there: it is put right.
  * @throws SetupStoppedError when a setting is missing, and ForgeError
  */
-export async function handleWebhook(parts: WebhookParts): Promise<WebhookOutcome> {
+export async function handleWebhook(parts: WebhookParts): Promise<WebhookReport> {
   try {
     return await act(parts);
   } catch (error) {
@@ -44,7 +50,7 @@ export async function handleWebhook(parts: WebhookParts): Promise<WebhookOutcome
   }
 }
 
-async function act(parts: WebhookParts): Promise<WebhookOutcome> {
+async function act(parts: WebhookParts): Promise<WebhookReport> {
   const { action, place, signal, connect, openWatch } = parts;
   const { apiUrl, token, secret, url } = required(parts.config);
   const forge = connect(apiUrl, token);
@@ -67,7 +73,7 @@ async function judge(
   roundTrip: RoundTrip,
   place: Place,
   hook: Hook,
-): Promise<Pick<WebhookOutcome, 'outcome' | 'advice'>> {
+): Promise<Pick<WebhookReport, 'outcome' | 'advice'>> {
   return roundTrip.outcome === 'arrived'
     ? { outcome: 'arrived', advice: undefined }
     : { outcome: roundTrip.outcome, advice: await adviseOn(roundTrip, place, hook) };

@@ -14,7 +14,7 @@ import { findAddress, prepareWebhook } from './steps/webhook.ts';
 
 export interface InitParts {
   readonly config: SetupConfig;
-  /** `owner/name` of each; none: the person is asked. */
+  /** `owner/repo` of each; none: the person is asked. */
   readonly repositories: readonly string[];
   readonly person: Person;
   /** Aborted: it stops before the next change, and undoes what was only for a test. */
@@ -88,7 +88,7 @@ async function settleRepositories({ repositories, person }: InitParts): Promise<
           text: 'The repositories that agents are to work on, such as acme/rocket',
           otherwise: '--repository',
           check: (answer) =>
-            repositoriesIn(answer) === undefined ? 'owner/name is needed for each' : undefined,
+            repositoriesIn(answer) === undefined ? 'owner/repo is needed for each' : undefined,
         });
   return repositoriesIn(text) ?? [];
 }

@@ -1,6 +1,6 @@
 import type { Place } from '../forges/forge-setup.ts';
 
-/** What people write: `owner/repository`, or the name of an org. Undefined for anything else. */
+/** What people write: `owner/repo`, or the name of an org. Undefined for anything else. */
 export function parsePlace(text: string): Place | undefined {
   const [, owner, name] = /^([\w.-]+)(?:\/([\w.-]+))?$/.exec(text) ?? [];
   if (owner === undefined) {

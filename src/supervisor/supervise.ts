@@ -5,12 +5,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type {
-  BottleBackend,
-  RunningSandbox,
-  SandboxExit,
-  SidecarRelay,
-} from '../bottles/backend.ts';
+import type { BottleBackend, RunningSandbox, SidecarRelay } from '../bottles/backend.ts';
 import { ControlServer } from '../bottles/control-server.ts';
 import {
   type BottlePaths,
@@ -23,13 +18,11 @@ import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
 import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
-import { type Done, isWaitedFor, type RunEnd } from '../domain/run.ts';
-import type { Usage } from '../domain/usage.ts';
+import type { Done } from '../domain/run.ts';
 import type { Forge } from '../forges/forge.ts';
 import { journalVersion } from '../journal/format.ts';
 import { OutputLog } from '../journal/output-log.ts';
 import { claimJournal, type JournalWriter } from '../journal/writer.ts';
-import type { AgentFacts } from '../agents/output-reader.ts';
 import { cloneOrder } from './agent-environment.ts';
 import { AgentOutput } from './agent-output.ts';
 import { launchAgent, LaunchFailure } from './agent-launch.ts';
@@ -40,6 +33,7 @@ import { type Door, openDoor } from './door.ts';
 import { type EndCause, Ending } from './ending.ts';
 import type { ProviderLimit } from './llm-gateway/provider-limit.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
+import { judgeEnd } from './run-end.ts';
 import { createServices, type Services } from './services.ts';
 import { makeSocketDirectories, type ReadySpare } from './spare.ts';
 import { keepVigil } from './vigil.ts';
@@ -51,16 +45,8 @@ const settleMs = 35_000;
 const callBytes = 160 * 1024;
 /** Bytes that are left behind by a byte of output: an event is decoded, taken apart and written anew. */
 const garbagePerByte = 8;
-/** Of what the agent said last. */
-const longestMessage = 4 * 1024;
-/** It may be the agent's own words, and goes into histories that do not take everything. */
-const longestReason = 1_000;
 /** For the last output to come through the pipes when all writers are gone. */
 const drainMs = 2_000;
-/** What shells, and both launchers, mean by 127. */
-const programNotFound =
-  "a program was not found (exit code 127), and the last lines of the log say which. If it is the agent's own, name its directory in `tools` of the bottle's manifest, or use an image that has it";
-
 /** What a supervisor is made with. */
 export interface SuperviseParts {
   readonly backend: BottleBackend;
@@ -341,44 +327,31 @@ class Supervisor {
     // What the agent left behind ends with it.
     await sandbox.kill();
     await Promise.race([(await sandbox.exited).drained, delay(drainMs)]);
-    const facts = this.#output.close();
+    const output = this.#output.close();
     const [unwritten, used] = await Promise.all([
       this.#operations.settle(settleMs),
       this.#services?.close(),
     ]);
-    await this.#journal.seal(
-      { type: 'ended', end: this.#judge(first, used ?? {}, facts) },
-      unwritten,
+    const { runBudget, issueBudget } = this.#request?.llm ?? {};
+    const end = judgeEnd(
+      {
+        exit: first,
+        wished: this.#ending.cause,
+        shortage: this.#shortage,
+        done: this.#done,
+        begunAt: this.#begunAt,
+        used: used ?? {},
+        countsDollars: runBudget?.usd !== undefined || issueBudget?.usd !== undefined,
+        output,
+      },
+      Date.now(),
     );
+    await this.#journal.seal({ type: 'ended', end }, unwritten);
   }
 
   async #terminate(sandbox: RunningSandbox): Promise<void> {
     sandbox.terminate();
     await Promise.race([sandbox.exited, delay(this.#file.timing.afterTerm)]);
-  }
-
-  /** @param exit undefined when the agent did not end by itself */
-  #judge(exit: SandboxExit | undefined, used: Used, facts: AgentFacts): RunEnd {
-    const cause = exit === undefined ? this.#ending.cause : this.#judgeExit(exit, facts);
-    const { turns, message, failure } = facts;
-    return {
-      ...this.#outcome(cause),
-      ...(exit?.code === undefined ? {} : { exitCode: exit.code }),
-      ...(this.#begunAt === undefined ? {} : { startedAt: this.#begunAt }),
-      endedAt: Date.now(),
-      ...(failure === undefined ? {} : { failed: true }),
-      ...used,
-      ...(used.usage === undefined ? {} : { usage: this.#withCost(used.usage, facts.costUsd) }),
-      ...(turns === undefined ? {} : { turns }),
-      ...(message === undefined ? {} : { message: message.slice(0, longestMessage) }),
-    };
-  }
-
-  #outcome({ reason, ...cause }: EndCause = { outcome: 'lost' }): EndCause & Pick<RunEnd, 'done'> {
-    const told = reason === undefined ? {} : { reason: reason.slice(0, longestReason) };
-    const done = this.#done;
-    // What is done has nothing to go on with later.
-    return done === undefined ? { ...cause, ...told } : { outcome: 'done', done, ...told };
   }
 
   #onPullRequest(number: number): Promise<void> {
@@ -388,15 +361,6 @@ class Supervisor {
 
   #onComment(id: number): Promise<void> {
     return this.#journal.append({ type: 'comment', at: Date.now(), id });
-  }
-
-  #judgeExit({ code, reason }: SandboxExit, { failure, limit }: AgentFacts): EndCause {
-    const why = reason ?? failure ?? (code === 127 ? programNotFound : undefined);
-    const told = why === undefined ? {} : { reason: why };
-    if (this.#shortage !== undefined) return { ...told, ...this.#shortage };
-    return limit?.resetsAt !== undefined && isWaitedFor(limit.resetsAt, Date.now())
-      ? { outcome: 'parked', ...told, parkedUntil: Math.round(limit.resetsAt) }
-      : { outcome: 'exited', ...told };
   }
 
   /** Without a time of reset there is nothing to wait for: the agent has heard of it, and its end tells why. */
@@ -429,17 +393,4 @@ class Supervisor {
   #abandon(reason: string): void {
     this.#abandoned.reject(new LaunchFailure(reason, true));
   }
-
-  /**
-   * Where no price is known, what the agent's program reckons itself. No budget is kept by that: whatever the agent prints may
-   * stand there.
-   */
-  #withCost(usage: Usage, costUsd: number | undefined): Usage {
-    const { runBudget, issueBudget } = this.#request?.llm ?? {};
-    const isBudgeted = runBudget?.usd !== undefined || issueBudget?.usd !== undefined;
-    const isTaken = usage.costUsd === undefined && !isBudgeted && costUsd !== undefined;
-    return isTaken && costUsd >= 0 ? { ...usage, costUsd } : usage;
-  }
 }
-
-type Used = Awaited<ReturnType<Services['close']>>;

@@ -1,6 +1,5 @@
 import {
   ActivityCancellationType,
-  ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
@@ -9,12 +8,10 @@ import {
   log,
   setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { bottleSlug } from '../domain/ids.ts';
-import { formatIssue } from '../domain/issue.ts';
-import type { CommandName } from '../domain/issue-command.ts';
+import type { IssueCommand } from '../domain/issue-command.ts';
 import { utcTime } from '../domain/utc-time.ts';
 import { forge, hostActivities, records, reports as reporter } from './activity-options.ts';
 import {
@@ -24,11 +21,7 @@ import {
   type Life,
   mustEnd,
   needsReport,
-  nextStep,
   parkedUntil,
-  reduce,
-  refusal,
-  type StateEvent,
 } from './issue-state.ts';
 import {
   type Accepted,
@@ -50,12 +43,16 @@ import {
   timelineQuery,
 } from './messages.ts';
 import { type NotifiedEnd, notifiedEnd } from './notified-end.ts';
-import { searchAttributes } from './search-attributes.ts';
+import { nextStep } from './next-step.ts';
+import { reduce, type StateEvent } from './reduce.ts';
+import { refusal } from './refusal.ts';
+import { failureOf, settled, until, valueOf } from './settled.ts';
 import { type ShownState, shownState } from './shown-state.ts';
+import { details, publish } from './visibility.ts';
 
 /**
  * One issue, from targeted to destroyed. Waits, timers, retries and order are Temporal's; what an event means is
- * `issue-state`'s; what a step does is an activity's.
+ * `reduce`'s; what to do next is `nextStep`'s; what a step does is an activity's.
  */
 export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   const { issue, settings } = input;
@@ -577,91 +574,9 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   }
 }
 
-function refuse(state: IssueState, command: CommandName | 'extend', sequence?: number): void {
+function refuse(state: IssueState, command: IssueCommand['type'], sequence?: number): void {
   const reason = refusal(state, command, sequence);
   if (reason !== undefined) {
     throw ApplicationFailure.nonRetryable(reason, commandRefused);
   }
-}
-
-/** Search attributes: what a list of workflows shows and filters by. */
-function publish(state: IssueState): void {
-  upsertSearchAttributes([
-    { key: searchAttributes.phase, value: state.phase },
-    { key: searchAttributes.pullRequest, value: state.pullRequest ?? null },
-    { key: searchAttributes.agent, value: state.life?.agent ?? null },
-    { key: searchAttributes.host, value: state.life?.hostId ?? null },
-    { key: searchAttributes.outcome, value: state.lastEnd?.outcome ?? null },
-  ]);
-}
-
-/** The current details in Temporal's UI, as Markdown. */
-function details(state: IssueState): string {
-  const { life } = state;
-  const lines = [
-    `**${state.phase}** since ${new Date(state.since).toISOString()}`,
-    life === undefined ? '' : `[${formatIssue(state.issue)}: ${life.title}](${life.url})`,
-    life === undefined ? '' : `agent \`${life.agent}\`, bottle \`${life.slug}\`, run ${state.run}`,
-    state.pullRequest === undefined ? '' : `pull request #${state.pullRequest}`,
-    state.held ? 'the agent label or the assignee is away' : '',
-    state.awaitsApproval === true ? 'waits for approval: the command `approve`' : '',
-    ...state.timeline
-      .slice(-12)
-      .map(({ at, text }) => `- ${new Date(at).toISOString().slice(11, 19)} ${text}`),
-  ];
-  return lines.filter((line) => line !== '').join('\n\n');
-}
-
-type Settled<T> =
-  | { state: 'pending' }
-  | { state: 'resolved'; value: T }
-  | { state: 'rejected'; error: unknown };
-
-/** A promise whose state can be asked for. */
-function settled<T>(promise: Promise<T>): Settled<T> {
-  const watched = { state: 'pending' } as Settled<T>;
-  promise.then(
-    (value) => Object.assign(watched, { state: 'resolved', value }),
-    (error: unknown) => Object.assign(watched, { state: 'rejected', error }),
-  );
-  return watched;
-}
-
-function valueOf<T>(promise: Settled<T>): T {
-  if (promise.state !== 'resolved') {
-    throw promise.state === 'rejected' ? promise.error : new Error('not settled');
-  }
-  return promise.value;
-}
-
-/**
- * Waits for a promise to settle or `other` to become true, at most until `dueAt`. False when the time came first.
- * @param summary of the timer, in Temporal's UI
- */
-async function until(
-  promise: Settled<unknown> | undefined,
-  other: () => boolean = () => false,
-  dueAt?: number,
-  summary?: string,
-): Promise<boolean> {
-  const done = (): boolean => (promise !== undefined && promise.state !== 'pending') || other();
-  if (dueAt === undefined) {
-    await condition(done);
-    return true;
-  }
-  const remaining = dueAt - Date.now();
-  if (done() || remaining <= 0) {
-    return done();
-  }
-  return await condition(done, remaining, summary === undefined ? {} : { summary });
-}
-
-/** What an activity failed of: its type as the activity named it, and its message. */
-function failureOf(promise: Settled<unknown>): { type: string | undefined; message: string } {
-  const error = promise.state === 'rejected' ? promise.error : undefined;
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return {
-    type: cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined,
-    message: cause instanceof Error ? cause.message : String(cause),
-  };
 }

@@ -7,6 +7,7 @@ const modelProvider: AgentProvider<z.ZodRawShape> = {
   name: 'pi',
   keys: {},
   protocols: ['openai-responses', 'anthropic-messages'],
+  limitsTurns: true,
   command: (_, { model, extraArguments, turnLimit, llm, session, mcpUrl }) => ({
     argv: [
       'pi',

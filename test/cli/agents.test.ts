@@ -163,6 +163,36 @@ describe('agents validate', () => {
           message: 'bottles/loop.md:2: extends: must be another bottle, not itself',
         },
       ],
+      warnings: [],
+    });
+  });
+
+  test('warns of what changes nothing, and is 0', async () => {
+    write('bottles/full.md', '---\nextends: base\ndisk: 1g\n---\n');
+    for (const provider of ['claude', 'codex', 'pi']) {
+      write(`agents/${provider}.md`, `---\nprovider: ${provider}\nturns: 20\n---\n`);
+    }
+    const warnings = [
+      'agents/codex.md:3: turns: changes nothing: codex keeps no such limit',
+      'agents/pi.md:3: turns: changes nothing: pi keeps no such limit',
+      'bottles/full.md:3: disk: changes nothing: no backend keeps such a limit',
+    ];
+    const { code, stdout } = await agents('validate');
+    expect({ code, lines: stdout.trimEnd().split('\n') }).toEqual({
+      code: 0,
+      lines: [
+        ...warnings.map((message) => `warning: ${message}`),
+        '4 agents and 3 bottles, no problem, 3 warnings.',
+      ],
+    });
+    const { stdout: json } = await agents('validate', '--json');
+    expect(JSON.parse(json)).toEqual({
+      problems: [],
+      warnings: [
+        { kind: 'agent', name: 'codex', message: warnings[0] },
+        { kind: 'agent', name: 'pi', message: warnings[1] },
+        { kind: 'bottle', name: 'full', message: warnings[2] },
+      ],
     });
   });
 });

@@ -400,7 +400,7 @@ describe('exit codes and messages', () => {
       'a repository that is none',
       ['status', '--repository', 'rocket'],
       2,
-      /"rocket" names no repository\. Write owner\/repo/,
+      /names no repository\. Write owner\/repo/,
     ],
     ['a format that is none', ['status', '-o', 'yaml'], 2, /choices are text, json/],
     ['two tokens', ['status', '--token', 'a', '--token-file', 'b'], 2, /cannot be used with/],

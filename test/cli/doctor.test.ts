@@ -141,5 +141,5 @@ test('shows on a terminal what it waits for', async () => {
 test('refuses a name that is neither of a repository nor of an org', async () => {
   const { code, stderr } = await run(['doctor', 'https://gitea.example/acme'], environment());
   expect(code).toBe(2);
-  expect(stderr).toContain('is neither owner/repository nor the name of an org');
+  expect(stderr).toContain('neither owner/repo nor the name of an org');
 });

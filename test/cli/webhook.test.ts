@@ -91,7 +91,7 @@ describe('webhook install, test and repair', () => {
     const { code, stderr } = await orchestrator('webhook', 'test', place);
 
     expect(code).toBe(2);
-    expect(stderr).toContain('neither owner/repository nor the name of an org');
+    expect(stderr).toContain('neither owner/repo nor the name of an org');
   });
 });
 

@@ -8,7 +8,7 @@ import { execFile } from 'node:child_process';
 import Docker from 'dockerode';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findBackends } from '../../src/bottles/registry.ts';
-import { problemsOf } from '../../src/cli/manifest-problems.ts';
+import { problemsOf, warningsOf } from '../../src/cli/manifest-problems.ts';
 import { backendsCheck } from '../../src/doctor/backends.ts';
 import type { Check } from '../../src/doctor/check.ts';
 import { dockerDiskCheck } from '../../src/doctor/docker-disk.ts';
@@ -47,7 +47,11 @@ function checksOf(dockerHost = `unix://${data}/none.sock`): readonly Check[] {
       dockerHost,
       botBottleCli,
     });
-    return { ...manifests, problems: problemsOf(manifests) };
+    return {
+      ...manifests,
+      problems: problemsOf(manifests),
+      warnings: warningsOf(manifests),
+    };
   };
   const wanted = async () => [...(await read()).bottles.values()].map(({ backend }) => backend);
   return [
@@ -161,6 +165,14 @@ describe('manifests', () => {
     write('agents/demo.md', '---\nprovider: script\nbottle: small\ncommand: [sh]\n---\n');
     expect(await look(checksOf(), 'manifests')).toEqual([
       { verdict: 'pass', seen: 'agents: demo; bottles: small; no problem' },
+    ]);
+  });
+
+  test('warn of what changes nothing', async () => {
+    write('bottles/small.md', '---\ndisk: 1g\n---\n');
+    expect(await look(checksOf(), 'manifests')).toMatchObject([
+      { verdict: 'pass' },
+      { verdict: 'warn', seen: expect.stringMatching(/^bottles\/small\.md:2: disk: /) },
     ]);
   });
 

@@ -3,7 +3,7 @@ import type { SetupConfig } from '../../src/config/load-setup.ts';
 import { freePort } from '../../src/demo/free-port.ts';
 import { callGitea } from '../../src/demo/gitea-client.ts';
 import { createForgeSetup } from '../../src/forges/setup-registry.ts';
-import { handleWebhook, type WebhookOutcome } from '../../src/setup/handle-webhook.ts';
+import { handleWebhook, type WebhookReport } from '../../src/setup/handle-webhook.ts';
 import { parsePlace } from '../../src/setup/place.ts';
 import { SetupStoppedError } from '../../src/setup/progress.ts';
 import { listenForDeliveries } from '../../src/setup/temporary-listener.ts';
@@ -57,7 +57,7 @@ async function freshPlace(kind: 'repository' | 'org' = 'repository') {
     run: (
       action: 'install' | 'test' | 'repair',
       changes: Partial<SetupConfig> = {},
-    ): Promise<WebhookOutcome> =>
+    ): Promise<WebhookReport> =>
       handleWebhook({
         config: { ...config, ...changes },
         action,

@@ -6,12 +6,11 @@ import {
   type IssueState,
   mustEnd,
   needsReport,
-  nextStep,
   parkedUntil,
-  reduce,
-  refusal,
-  type StateEvent,
 } from '../../src/workflows/issue-state.ts';
+import { nextStep } from '../../src/workflows/next-step.ts';
+import { reduce, type StateEvent } from '../../src/workflows/reduce.ts';
+import { refusal } from '../../src/workflows/refusal.ts';
 
 const issue = {
   repository: { forgeHost: 'forge', id: 7, owner: 'acme', name: 'widgets' },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEnd } from '../../src/domain/run.ts';
-import { beginState, type IssueState, reduce } from '../../src/workflows/issue-state.ts';
+import { beginState, type IssueState } from '../../src/workflows/issue-state.ts';
 import { notifiedEnd } from '../../src/workflows/notified-end.ts';
+import { reduce } from '../../src/workflows/reduce.ts';
 
 const issue = {
   repository: { forgeHost: 'forge', id: 7, owner: 'acme', name: 'widgets' },
