@@ -15,6 +15,7 @@ import { webhookCommand, type WebhookHandler } from './cli/webhook.ts';
 import { environment, loadConfig, type Config, type LoadOptions } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
 import { ConfigError } from './domain/errors.ts';
+import { httpUrl } from './domain/http-url.ts';
 
 /** `orchestrator run`. What it is made of is loaded only here: the other commands start in a moment. */
 async function run(options: LoadOptions): Promise<void> {
@@ -59,7 +60,7 @@ async function dev(options: LoadOptions): Promise<number> {
     temporalAddress: connectionOptions.address,
     temporalNamespace: namespace,
     forgeApi: config.forge.apiUrl,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: httpUrl(host, port),
     publicUrl,
     command: [
       import.meta.filename,

@@ -32,6 +32,6 @@ export async function openDoctor(
       const read = await readLocalManifests({ dataDirectory, routes, dockerHost, botBottleCli });
       return { ...read, problems: problemsOf(read), warnings: warningsOf(read) };
     },
-    openWatch: (orchestrator, secret) => openWatch(environment, options, orchestrator, secret),
+    openWatch: (port, secret) => openWatch(environment, options, port, secret),
   });
 }

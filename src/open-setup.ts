@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import type { InitHandler } from './cli/init.ts';
 import type { WebhookHandler } from './cli/webhook.ts';
 import { type ClientLoadOptions, loadClientConfig } from './config/load.ts';
-import { loadSetupConfig, type SetupConfig } from './config/load-setup.ts';
+import { loadSetupConfig } from './config/load-setup.ts';
 import type { Environment } from './config/sources.ts';
 import { createForgeSetup } from './forges/setup-registry.ts';
 import type { DeliveryWatch } from './setup/delivery-watch.ts';
@@ -21,7 +20,7 @@ export function openInit(environment: Environment): InitHandler {
       config,
       ...parts,
       connect,
-      openWatch: (secret) => openWatch(environment, client, config, secret),
+      openWatch: (secret) => openWatch(environment, client, config.port, secret),
     });
   };
 }
@@ -36,7 +35,7 @@ export function openWebhook(environment: Environment): WebhookHandler {
       place,
       signal,
       connect,
-      openWatch: (secret) => openWatch(environment, client, config, secret),
+      openWatch: (secret) => openWatch(environment, client, config.port, secret),
     });
   };
 }
@@ -52,14 +51,14 @@ function connect(apiUrl: string, token: string) {
 export async function openWatch(
   environment: Environment,
   client: ClientLoadOptions,
-  { port, dataDirectory }: Pick<SetupConfig, 'port' | 'dataDirectory'>,
+  port: number,
   secret: string,
 ): Promise<DeliveryWatch> {
-  const { url, token } = loadClientConfig(environment, client);
+  const { url, token, apiTokenFile } = loadClientConfig(environment, client);
   const api = new ApiClient({
     url,
-    token: token ?? readToken(join(dataDirectory, 'api-token')),
-    tokenSource: token === undefined ? 'the data directory' : 'the settings or options',
+    token: token ?? readToken(apiTokenFile),
+    tokenSource: token === undefined ? apiTokenFile : 'the settings or options',
   });
   try {
     await api.webhookReceipts();

@@ -6,6 +6,7 @@ import type { RunView } from '../api/views/run.ts';
 import type { CreatedTokenView, TokenView } from '../api/views/token.ts';
 import type { TokenScope } from '../domain/api-token.ts';
 import type { WebhookReceiptView } from '../api/views/webhook-receipt.ts';
+import { fetchFailure } from '../domain/fetch-failure.ts';
 import type { Phase } from '../domain/run.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { IssueName } from './issue-name.ts';
@@ -207,20 +208,12 @@ async function readProblem(response: Response): Promise<Problem | undefined> {
   return undefined;
 }
 
-/** `fetch` hides what happened behind "fetch failed". */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) {
-    return String(error);
-  }
-  if (error.name === 'TimeoutError') {
+  if (error instanceof Error && error.name === 'TimeoutError') {
     return `no answer within ${patienceMs / 1000} s`;
   }
-  const { cause } = error;
-  if (!(cause instanceof Error)) {
-    return error.message;
-  }
-  const known = 'code' in cause ? reasons.get(String(cause.code)) : undefined;
-  return known ?? (cause.message || error.message);
+  const { code = '', message } = fetchFailure(error);
+  return reasons.get(code) ?? message;
 }
 
 const reasons = new Map([

@@ -1,3 +1,4 @@
+import type { IssueCommand } from '../domain/issue-command.ts';
 import type { Phase } from '../domain/run.ts';
 import { callerName, connect } from './connect.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -11,7 +12,7 @@ import { print, printJson } from './terminal.ts';
  */
 export async function sendCommand(
   word: IssueWord,
-  command: 'approve' | 'freeze' | 'resume' | 'retry' | 'destroy' | 'extend',
+  command: IssueCommand['type'],
   effect: (phase: Phase) => string,
   options: GlobalOptions,
   more: {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { LlmRoute } from '../domain/agent.ts';
 import { ConfigError } from '../domain/errors.ts';
 import type { LeastFree } from '../domain/free-space.ts';
+import { httpUrl } from '../domain/http-url.ts';
 import { isLoopback } from '../domain/loopback.ts';
 import type { NotifierSettings } from '../domain/notification.ts';
 import { readLlmKeys, readLlmRoutes, withoutKeys } from './llm-routes.ts';
@@ -322,5 +323,5 @@ export function throwProblems(sources: Sources): void {
 /** All addresses of a machine are no address to connect to. */
 export function localUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  return httpUrl(reachable, port);
 }

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { ConfigError } from '../domain/errors.ts';
 import { allChecks } from './all-checks.ts';
 import { makeBundle } from './bundle.ts';
@@ -23,12 +23,7 @@ export function openInstallation(installation: Installation): Doctor {
     async writeBundle(path, results) {
       const text = await makeBundle(installation, results);
       try {
-        const file = await open(path, 'wx', 0o600);
-        try {
-          await file.writeFile(text);
-        } finally {
-          await file.close();
-        }
+        await writeFile(path, text, { flag: 'wx', mode: 0o600 });
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         throw new ConfigError(

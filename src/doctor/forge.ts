@@ -136,7 +136,7 @@ async function examineSetupToken(person: ForgeSetup): Promise<Finding[]> {
 }
 
 async function examineScopes(own: ForgeSetup): Promise<Finding[]> {
-  const scopes = await own.probeScopes('work');
+  const scopes = await own.probeScopes();
   const missing = scopes.filter(({ granted }) => !granted);
   return missing.length === 0
     ? [pass(scopes.map(({ scope }) => scope).join(', '))]

@@ -18,10 +18,7 @@ export interface Installation {
   readonly findBackends: () => Promise<FoundBackends>;
   readonly readManifests: () => Promise<ExaminedManifests>;
   /** @throws ConfigError when the orchestrator's port is taken by another program */
-  readonly openWatch: (
-    orchestrator: { readonly port: number; readonly dataDirectory: string },
-    secret: string,
-  ) => Promise<DeliveryWatch>;
+  readonly openWatch: (port: number, secret: string) => Promise<DeliveryWatch>;
 }
 
 const storeAnswerMs = 5_000;

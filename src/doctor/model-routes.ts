@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LlmRoute } from '../domain/agent.ts';
+import { fetchFailure } from '../domain/fetch-failure.ts';
 import { fail, pass, warn, type Check, type Finding } from './check.ts';
 import type { ExaminedManifests } from './manifests.ts';
 
@@ -66,8 +67,7 @@ async function examine(
     answer = await fetch(listingUrl(route), { headers: headersOf(route, key), signal });
   } catch (error) {
     signal.throwIfAborted();
-    const { code, message } =
-      (error as { cause?: NodeJS.ErrnoException }).cause ?? (error as NodeJS.ErrnoException);
+    const { code, message } = fetchFailure(error);
     return fail(
       `${upstream} cannot be reached (${code ?? message})`,
       'Check its address in the settings, the network, and that the server runs.',

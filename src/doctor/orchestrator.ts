@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fetchFailure } from '../domain/fetch-failure.ts';
 import { fail, pass, warn, type Check, type Finding } from './check.ts';
 
 const readiness = z.object({
@@ -67,8 +68,7 @@ async function askHealth(
     answer = await fetch(`${url}/healthz`, { signal });
   } catch (error) {
     signal.throwIfAborted();
-    const { code } = (error as { cause?: NodeJS.ErrnoException }).cause ?? {};
-    return code === 'ECONNREFUSED' ? 'nobody' : 'somebody else';
+    return fetchFailure(error).code === 'ECONNREFUSED' ? 'nobody' : 'somebody else';
   }
   const parsed = health.safeParse(await answer.json().catch(() => undefined));
   return parsed.data ?? 'somebody else';

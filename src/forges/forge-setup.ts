@@ -1,4 +1,5 @@
 import type { Repository } from '../domain/issue.ts';
+import type { LabelDraft } from './forge.ts';
 
 /**
  * What it takes to set a code host up for the orchestrator, and to see how it is set up: asked by `init`, `doctor` and
@@ -19,8 +20,8 @@ interface ForgeSite {
    * @throws ForgeDeniedError with status 401 when the forge does not know the token
    */
   readAccount(): Promise<Account>;
-  /** Asks for each scope by a request that changes nothing, in the order of `purpose`. */
-  probeScopes(purpose: TokenPurpose): Promise<readonly TokenScope[]>;
+  /** Asks for each scope that the orchestrator's own token needs, by a request that changes nothing. */
+  probeScopes(): Promise<readonly ProbedScope[]>;
 }
 
 export interface Account {
@@ -31,10 +32,7 @@ export interface Account {
   readonly lastSignIn: Date | undefined;
 }
 
-/** `work`: what the orchestrator's own token needs, for ever. `set-up`: what it takes once, to prepare everything. */
-export type TokenPurpose = 'work' | 'set-up';
-
-export interface TokenScope {
+export interface ProbedScope {
   /** In the forge's word, as on its page for tokens. */
   readonly scope: string;
   readonly neededFor: string;
@@ -43,7 +41,7 @@ export interface TokenScope {
 
 interface ForgeAccounts {
   /**
-   * Makes an account that nobody signs in with, and a token of it with the scopes of `work`. Only for administrators of
+   * Makes an account that nobody signs in with, and a token of it with the scopes that the orchestrator needs. Only for administrators of
    * the site. Not idempotent.
    * @throws ForgeRefusedError when there is an account of that name
    */
@@ -117,15 +115,6 @@ interface ForgeLabels {
   createLabel(place: Place, label: LabelDraft): Promise<void>;
   /** Idempotent. @throws ForgeNotFoundError when there is no such label */
   updateLabel(place: Place, id: number, change: Partial<LabelDraft>): Promise<void>;
-}
-
-export interface LabelDraft {
-  readonly name: string;
-  /** Six hex digits. */
-  readonly colour: string;
-  readonly description: string;
-  /** One alone of those whose names are the same up to the last slash. */
-  readonly exclusive: boolean;
 }
 
 export interface Label extends LabelDraft {

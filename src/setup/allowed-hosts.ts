@@ -1,5 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP, isIPv6 } from 'node:net';
+import { hostOf } from '../domain/http-url.ts';
+import { isLoopback } from '../domain/loopback.ts';
 
 /** What Gitea's word `external`, all that it delivers to unless told otherwise, leaves out. */
 const internal = new BlockList();
@@ -18,22 +20,19 @@ for (const [network, prefix] of [
 ] as const) {
   internal.addSubnet(network, prefix, 'ipv6');
 }
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
 
 /**
  * What Gitea's `ALLOWED_HOST_LIST` has to name so that it delivers to `url`: undefined when it does so without, because the
  * address is a public one.
  */
 export async function neededAllowedHost(url: string): Promise<string | undefined> {
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await addressesOf(host) : [host];
-  if (addresses.some((address) => isIn(loopback, address))) {
+  if (addresses.some(isLoopback)) {
     return 'loopback';
   }
-  const isInternal = addresses.length === 0 || addresses.some((address) => isIn(internal, address));
-  return isInternal ? host : undefined;
+  const isHidden = addresses.length === 0 || addresses.some(isInternal);
+  return isHidden ? host : undefined;
 }
 
 /** The lines of `app.ini`. */
@@ -47,6 +46,6 @@ async function addressesOf(host: string): Promise<string[]> {
   return found.map(({ address }) => address);
 }
 
-function isIn(list: BlockList, address: string): boolean {
-  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+function isInternal(address: string): boolean {
+  return internal.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

@@ -1,5 +1,6 @@
 import type { SetupConfig } from '../config/load-setup.ts';
 import { ForgeDeniedError, ForgeNotFoundError } from '../domain/errors.ts';
+import { httpUrl } from '../domain/http-url.ts';
 import type { ForgeSetup, Hook, Place } from '../forges/forge-setup.ts';
 import type { DeliveryWatch } from './delivery-watch.ts';
 import { formatPlace } from './place.ts';
@@ -99,6 +100,6 @@ function required({
       'The address of the forge, a token or the webhook’s secret is not set yet: `orchestrator init` asks for them.',
     );
   }
-  const base = publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const base = publicUrl ?? httpUrl(host, port);
   return { apiUrl, token: any, secret: webhookSecret, url: webhookUrl(base) };
 }

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { connect, isIPv6 } from 'node:net';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hostOf, httpUrl } from '../domain/http-url.ts';
+import { isLoopback } from '../domain/loopback.ts';
 import type { ForgeSetup, Place } from '../forges/forge-setup.ts';
 import { type DeliveryWatch, lookEveryMs } from './delivery-watch.ts';
-import type { RoundTripOptions } from './round-trip.ts';
-import { testUrl, webhookUrl } from './webhook-url.ts';
+import { deliveryPatienceMs, type RoundTripOptions } from './round-trip.ts';
+import { newTest, testUrl, webhookUrl } from './webhook-url.ts';
 
 /** An address at which the forge may reach the orchestrator. */
 export interface Candidate {
@@ -17,7 +18,6 @@ export interface Candidate {
 
 /** More would take the forge minutes to try. */
 const atMost = 6;
-const defaultPatienceMs = 12_000;
 /** After the first has arrived, so long a better one may still come. */
 const graceMs = 1_500;
 
@@ -28,7 +28,7 @@ const graceMs = 1_500;
  */
 export async function listCandidates(apiUrl: string, port: number): Promise<Candidate[]> {
   const own = await ownAddressTowards(apiUrl);
-  if (own !== undefined && own !== '::1' && !own.startsWith('127.')) {
+  if (own !== undefined && !isLoopback(own)) {
     return [{ url: httpUrl(own, port), host: own }];
   }
   const others = Object.values(networkInterfaces())
@@ -52,12 +52,12 @@ export async function findReachable(
   place: Place,
   candidates: readonly Candidate[],
   secret: string,
-  { watch, signal, patienceMs = defaultPatienceMs }: RoundTripOptions,
+  { watch, signal, patienceMs = deliveryPatienceMs }: RoundTripOptions,
 ): Promise<Candidate | 'missing' | 'untestable'> {
   await using cleanup = new AsyncDisposableStack();
   const asked: Asked[] = [];
   for (const candidate of candidates) {
-    const test = randomBytes(9).toString('base64url');
+    const test = newTest();
     const url = testUrl(webhookUrl(candidate.url), test);
     const hook = await forge.createHook(place, { url, secret });
     cleanup.defer(() => forge.deleteHook(place, hook.id));
@@ -101,11 +101,11 @@ async function firstArrived(
 
 /** Undefined when the forge does not answer. */
 function ownAddressTowards(apiUrl: string): Promise<string | undefined> {
-  const { hostname, port, protocol } = new URL(apiUrl);
+  const { port, protocol } = new URL(apiUrl);
   const usual = protocol === 'https:' ? 443 : 80;
   return new Promise((resolve) => {
     const socket = connect({
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: hostOf(apiUrl),
       port: port === '' ? usual : Number(port),
       timeout: 10_000,
     });
@@ -117,8 +117,4 @@ function ownAddressTowards(apiUrl: string): Promise<string | undefined> {
     socket.once('timeout', () => end(undefined));
     socket.once('error', () => end(undefined));
   });
-}
-
-function httpUrl(host: string, port: number): string {
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

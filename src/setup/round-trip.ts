@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { ForgeSetup, Hook, Place } from '../forges/forge-setup.ts';
 import { waitForDelivery, type DeliveryWatch } from './delivery-watch.ts';
-import { testUrl } from './webhook-url.ts';
+import { newTest, testUrl } from './webhook-url.ts';
 
 /** What came of having the forge deliver to a webhook. */
 export type RoundTrip =
@@ -21,16 +20,16 @@ export interface RoundTripOptions {
 /**
  * Gitea's queue is looked at every 2 s at the latest, and a receiver that does not answer holds all others up for 5 s.
  */
-const defaultPatienceMs = 12_000;
+export const deliveryPatienceMs = 12_000;
 
 /** Has the forge deliver one event to the hook, and waits for it. The hook is then what it was before, in any case. */
 export async function makeRoundTrip(
   forge: ForgeSetup,
   place: Place,
   hook: Hook,
-  { watch, signal, patienceMs = defaultPatienceMs }: RoundTripOptions,
+  { watch, signal, patienceMs = deliveryPatienceMs }: RoundTripOptions,
 ): Promise<RoundTrip> {
-  const test = randomBytes(9).toString('base64url');
+  const test = newTest();
   await using delivery = await forge.testHook(place, hook.id, testUrl(hook.url, test));
   if (delivery === undefined) {
     return { outcome: 'untestable' };

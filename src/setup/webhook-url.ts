@@ -1,8 +1,15 @@
+import { randomBytes } from 'node:crypto';
+
 const path = '/webhooks/gitea';
 
 /** Where the forge delivers to an orchestrator that it reaches at `base`. */
 export function webhookUrl(base: string): string {
   return `${base.replace(/\/+$/, '')}${path}`;
+}
+
+/** What names a test: nobody can guess it. */
+export function newTest(): string {
+  return randomBytes(9).toString('base64url');
 }
 
 /** The same address, known to be of a test, and found again among what has arrived. */

@@ -17,7 +17,7 @@ export const webhookReceiptRoutes: FastifyPluginAsyncZod<ServerParts> = async (
         summary: 'The last webhook requests since the start, refused ones too, the newest first',
         description:
           'What is accepted or ignored is stored as a delivery; of what is refused (a bad signature, say) this is the only record. At most 200 of each are kept.',
-        querystring: z.object({
+        querystring: z.strictObject({
           test: z.string().max(100).optional().meta({
             description: 'Only those whose URL had this query parameter `test`.',
           }),

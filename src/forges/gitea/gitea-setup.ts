@@ -6,21 +6,20 @@ import type {
   ForgeSetup,
   Hook,
   Label,
-  LabelDraft,
   Place,
+  ProbedScope,
   RepositoryName,
   RepositoryRight,
   RepositoryWithRights,
-  TokenPurpose,
-  TokenScope,
 } from '../forge-setup.ts';
+import type { LabelDraft } from '../forge.ts';
 import { apiPath } from './api-path.ts';
 import { createGiteaClient, type GiteaClient } from './client.ts';
 import { toRepository } from './convert.ts';
 import type { GiteaForgeSettings } from './gitea-forge.ts';
 import { isOrgMember } from './org-member.ts';
 import { organizationSchema, permissionSchema, repositorySchema, userSchema } from './schema.ts';
-import { probeScope, scopesOf } from './scopes.ts';
+import { neededScopes, probeScope } from './scopes.ts';
 import * as schema from './setup-schema.ts';
 
 /** @throws ConfigError when the URL or the token cannot be used */
@@ -68,8 +67,8 @@ class GiteaSetup implements ForgeSetup {
     };
   }
 
-  async probeScopes(purpose: TokenPurpose): Promise<readonly TokenScope[]> {
-    return Promise.all(scopesOf(purpose).map((scope) => probeScope(this.#client, scope)));
+  async probeScopes(): Promise<readonly ProbedScope[]> {
+    return Promise.all(neededScopes.map((scope) => probeScope(this.#client, scope)));
   }
 
   async createAccount(login: string): Promise<{ token: string }> {
@@ -85,7 +84,7 @@ class GiteaSetup implements ForgeSetup {
       userSchema,
     );
     const account = createGiteaClient({ ...this.#settings, token: { login, password } });
-    const scopes = scopesOf('work').map(({ scope }) => scope);
+    const scopes = neededScopes.map(({ scope }) => scope);
     try {
       const { sha1: token } = await account.post(
         apiPath`/users/${login}/tokens`,
@@ -393,12 +392,12 @@ function toLabel({ id, name, color, description, exclusive }: schema.GiteaLabel)
   return {
     id,
     name,
-    colour: color.replace(/^#/, ''),
+    colour: color.replace(/^#?/, '#'),
     description: description ?? '',
     exclusive: exclusive ?? false,
   };
 }
 
 function fromLabel({ colour, ...label }: Partial<LabelDraft>): object {
-  return { ...label, ...(colour !== undefined && { color: `#${colour}` }) };
+  return { ...label, ...(colour !== undefined && { color: colour }) };
 }

@@ -4,7 +4,7 @@ import {
   ForgeRefusedError,
   type ForgeError,
 } from '../../domain/errors.ts';
-import type { TokenPurpose, TokenScope } from '../forge-setup.ts';
+import type { ProbedScope } from '../forge-setup.ts';
 import type { GiteaClient } from './client.ts';
 
 interface Scope {
@@ -14,60 +14,38 @@ interface Scope {
   readonly probe: readonly ['GET' | 'POST' | 'PATCH', string];
 }
 
-/** Gitea lets nobody be called `-`: whoever has the scope is told that there is no such thing. */
-const user: Scope = {
-  scope: 'read:user',
-  neededFor: "the account's own name",
-  probe: ['GET', '/user'],
-};
-const issue: Scope = {
-  scope: 'write:issue',
-  neededFor: 'issues, comments, labels',
-  probe: ['POST', '/repos/-/-/issues/1/comments'],
-};
-const repository: Scope = {
-  scope: 'write:repository',
-  neededFor: 'pull requests, git fetch and push, who may write, webhooks',
-  probe: ['PATCH', '/repos/-/-'],
-};
-
-const scopes: Readonly<Record<TokenPurpose, readonly Scope[]>> = {
-  work: [
-    user,
-    issue,
-    repository,
-    {
-      scope: 'read:organization',
-      neededFor: 'who is a member of the org',
-      probe: ['GET', '/orgs/-'],
-    },
-  ],
-  'set-up': [
-    user,
-    issue,
-    repository,
-    {
-      scope: 'write:organization',
-      neededFor: 'making the org, adding members, webhooks of an org',
-      probe: ['PATCH', '/orgs/-'],
-    },
-    {
-      scope: 'write:admin',
-      neededFor: "making the orchestrator's account",
-      probe: ['POST', '/admin/users'],
-    },
-  ],
-};
-
-export function scopesOf(purpose: TokenPurpose): readonly Scope[] {
-  return scopes[purpose];
-}
+/**
+ * What the orchestrator's own token needs. Gitea lets nobody be called `-`: whoever has the scope is told that there is no
+ * such thing.
+ */
+export const neededScopes: readonly Scope[] = [
+  {
+    scope: 'read:user',
+    neededFor: "the account's own name",
+    probe: ['GET', '/user'],
+  },
+  {
+    scope: 'write:issue',
+    neededFor: 'issues, comments, labels',
+    probe: ['POST', '/repos/-/-/issues/1/comments'],
+  },
+  {
+    scope: 'write:repository',
+    neededFor: 'pull requests, git fetch and push, who may write, webhooks',
+    probe: ['PATCH', '/repos/-/-'],
+  },
+  {
+    scope: 'read:organization',
+    neededFor: 'who is a member of the org',
+    probe: ['GET', '/orgs/-'],
+  },
+];
 
 /** @throws ForgeDeniedError with status 401 when Gitea does not know the token */
 export async function probeScope(
   client: GiteaClient,
   { scope, neededFor, probe: [method, path] }: Scope,
-): Promise<TokenScope> {
+): Promise<ProbedScope> {
   try {
     await client.command(method, path, method === 'GET' ? undefined : {});
     return { scope, neededFor, granted: true };

@@ -146,7 +146,7 @@ async function makeAccount(parts: AccountStepParts, helper: ForgeSetup): Promise
 }
 
 async function requireScopes(own: ForgeSetup, { login }: Account): Promise<void> {
-  const missing = (await own.probeScopes('work')).filter(({ granted }) => !granted);
+  const missing = (await own.probeScopes()).filter(({ granted }) => !granted);
   if (missing.length > 0) {
     const list = missing.map(({ scope, neededFor }) => `${scope} (${neededFor})`).join(', ');
     throw new SetupStoppedError(

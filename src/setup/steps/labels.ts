@@ -1,15 +1,11 @@
 import { agentLabelPrefix } from '../../domain/targeting.ts';
-import type {
-  ForgeSetup,
-  LabelDraft,
-  Place,
-  RepositoryWithRights,
-} from '../../forges/forge-setup.ts';
+import type { LabelDraft } from '../../forges/forge.ts';
+import type { ForgeSetup, Place, RepositoryWithRights } from '../../forges/forge-setup.ts';
 import { formatPlace } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import type { Accounts } from './account.ts';
 
-const colour = '2d7d9a';
+const colour = '#2d7d9a';
 
 /** By which people give an issue to an agent. @param login the orchestrator's account */
 export function agentLabel(agent: string, login: string): LabelDraft {
