@@ -136,6 +136,9 @@ export function deliveryHandler(
     }
     const comment = { kind: 'conversation', id, author, on, sequence } as const;
     await store.comments.record({ issue, ...comment, verdict });
+    if (event.beforeLife === true) {
+      return ignored(verdict.counts ? writtenBefore : verdict.reason);
+    }
     if (command !== undefined) {
       const { title, url } = event;
       await doCommand({
@@ -158,7 +161,7 @@ export function deliveryHandler(
   async function handleReview(
     { sequence }: Delivery,
     issue: IssueRef,
-    { sender, number: on, repository }: EventOf<'review'>,
+    { sender, number: on, repository, beforeLife }: EventOf<'review'>,
   ): Promise<Handled> {
     const fresh = await reviewComments(repository, on, sender, sequence);
     let first: { comment: Comment; verdict: CommentVerdict } | undefined;
@@ -175,9 +178,10 @@ export function deliveryHandler(
     }
     const { comment, verdict } = first;
     const { kind, id, author } = comment;
-    return verdict.counts
-      ? signalComment(issue, { sequence, kind, id, author, on })
-      : ignored(verdict.reason);
+    if (!verdict.counts || beforeLife === true) {
+      return ignored(verdict.counts ? writtenBefore : verdict.reason);
+    }
+    return signalComment(issue, { sequence, kind, id, author, on });
   }
 
   /**
@@ -255,6 +259,8 @@ export function deliveryHandler(
 }
 
 const alreadyTold = 'an earlier delivery told of it';
+const writtenBefore =
+  'written before the life began: its next run reads it, and none begins for it';
 
 function ignored(reason: string): Handled {
   return { state: 'ignored', reason };

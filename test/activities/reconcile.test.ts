@@ -88,6 +88,7 @@ async function beginLife(
   number: number,
   change: { phase?: Phase; prNumber?: number } = { phase: 'frozen' },
   ref: RepositoryRef = repository,
+  beganAt = 0,
 ): Promise<void> {
   const { firstSeen } = await store.repositories.see(ref);
   const issue = { repository: firstSeen, number };
@@ -105,7 +106,7 @@ async function beginLife(
     agentGitUser: 'bot',
     branch: `bot-bottle/issue-${number}`,
     prNumber: undefined,
-    beganAt: 0,
+    beganAt,
   });
   await store.issues.update(issue, change);
 }
@@ -133,24 +134,59 @@ async function hasRun({ store, repository }: Stage, number: number): Promise<voi
   await store.runs.started(`life-${number}`, 1, 1);
 }
 
+/** What the next run is to read. */
+async function unread({ store, repository }: Stage, number: number): Promise<string[]> {
+  const { firstSeen } = await store.repositories.see(repository);
+  const issue = { repository: firstSeen, number };
+  const taken = await store.comments.takeUnread(issue, `life-${number}`, 1);
+  return taken.map(({ kind, on }) => `${kind} ${on}`);
+}
+
 function openPull({ alice }: Stage, issue: number): number {
   alice.push(`bot-bottle/issue-${issue}`);
   return alice.openPullRequest({ title: 'Work', head: `bot-bottle/issue-${issue}` });
 }
 
 describe('a turn of reconcile finds', () => {
-  test('a target that has no life, once, with its comments behind it', async () => {
+  test('a target that has no life, once, and its comments for the first run to read', async () => {
     const stage = await aForge();
     const number = aTarget(stage);
     stage.alice.comment(number, 'think of the tests');
     stage.alice.openIssue({ title: 'Not for agents' });
     stage.alice.openIssue({ title: 'Not a member', labels: ['bot-bottle:demo'], assignees: ['x'] });
-    expect(await reconcile(stage)).toEqual(['issue opened 1', 'comment created 1']);
+    expect(await reconcile(stage)).toEqual(['comment created 1', 'issue opened 1']);
     expect(stage.signals.sent).toMatchObject([
       { start: true, title: 'Work', event: { event: { action: 'opened' } } },
-      { start: false, event: { signal: 'pr_comment' } },
     ]);
+    expect(await unread(stage, number)).toEqual([`conversation ${number}`]);
     expect(await reconcile(stage)).toEqual([]);
+  });
+
+  test('no command and no reason for a run in what was written before the life began', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    const pull = openPull(stage, number);
+    stage.alice.comment(number, '/bottle approve');
+    stage.alice.comment(number, 'it is urgent');
+    stage.alice.review(pull, { verdict: 'changes_requested', body: 'not yet' });
+    stage.site.pass(1_000);
+    await beginLife(stage, number, { phase: 'frozen' }, stage.repository, stage.site.nextTime());
+    expect(await reconcile(stage)).toHaveLength(3);
+    expect(stage.signals.sent).toEqual([]);
+    expect(stage.signals.commands).toEqual([]);
+    expect(await unread(stage, number)).toEqual([`conversation ${number}`, `review ${pull}`]);
+    stage.alice.comment(number, '/bottle approve');
+    await reconcile(stage);
+    expect(stage.signals.commands).toHaveLength(1);
+  });
+
+  test('no command where no life began that this store knows of', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    stage.alice.comment(number, '/bottle destroy');
+    expect(await reconcile(stage)).toEqual(['comment created 1', 'issue opened 1']);
+    expect(stage.signals.commands).toEqual([]);
+    expect(await unread(stage, number)).toEqual([]);
   });
 
   test('comments, reviews and their inline comments, each once', async () => {
@@ -171,13 +207,7 @@ describe('a turn of reconcile finds', () => {
       'comment created 1',
       'review changes_requested 1',
     ]);
-    const { firstSeen } = await stage.store.repositories.see(stage.repository);
-    const unread = await stage.store.comments.takeUnread(
-      { repository: firstSeen, number },
-      'life-1',
-      1,
-    );
-    expect(unread.map(({ kind, on }) => `${kind} ${on}`)).toEqual([
+    expect(await unread(stage, number)).toEqual([
       `conversation ${number}`,
       `conversation ${pull}`,
       `review ${pull}`,
