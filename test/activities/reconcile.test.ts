@@ -3,7 +3,13 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createReconcileActivities } from '../../src/activities/reconcile.ts';
-import { ForgeNotFoundError, ForgeUnavailableError } from '../../src/domain/errors.ts';
+import {
+  ForgeDeniedError,
+  ForgeMovedError,
+  ForgeNotFoundError,
+  ForgeRefusedError,
+  ForgeUnavailableError,
+} from '../../src/domain/errors.ts';
 import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { RepositoryRef } from '../../src/domain/issue.ts';
 import type { Phase } from '../../src/domain/run.ts';
@@ -484,12 +490,46 @@ describe('a turn of reconcile', () => {
     expect(await reconcile(stage)).toEqual([`comment created ${broken}`]);
   });
 
+  for (const error of [
+    new ForgeDeniedError('forbidden', { status: 403 }),
+    new ForgeMovedError('another one'),
+    new ForgeRefusedError('locked', { status: 423 }),
+  ]) {
+    test(`holds back nothing else because of one issue with a ${error.name}`, async () => {
+      const stage = await aForge();
+      const [refused, whole] = [aTarget(stage), aTarget(stage)];
+      stage.forge.failNext('listComments', error);
+      expect(await reconcile(stage)).toEqual([`issue opened ${whole}`]);
+      expect((await stage.store.reconcile.turns(1))[0]?.problem).toContain(error.name);
+      expect(await reconcile(stage)).toEqual([`issue opened ${refused}`]);
+    });
+  }
+
+  test('goes past issues that the forge never answers for, however many there are', async () => {
+    const stage = await aForge();
+    for (let i = 0; i < 7; i++) {
+      aTarget(stage);
+      stage.forge.failNext('listComments', new ForgeUnavailableError('500'));
+    }
+    const whole = aTarget(stage);
+    expect(await reconcile(stage)).toEqual([`issue opened ${whole}`]);
+  });
+
+  test('ends where the token is not accepted', async () => {
+    const stage = await aForge();
+    for (let i = 0; i < 2; i++) aTarget(stage);
+    stage.forge.failNext('listComments', new ForgeDeniedError('expired', { status: 401 }));
+    expect(await reconcile(stage)).toEqual([]);
+    expect(await reconcile(stage)).toHaveLength(2);
+  });
+
   test('gives up on a forge that is down, and says so', async () => {
     const stage = await aForge();
     for (let i = 0; i < 9; i++) aTarget(stage);
     for (let i = 0; i < 3; i++) {
       stage.forge.failNext('listComments', new ForgeUnavailableError('down'));
     }
+    stage.forge.failNext('whoAmI', new ForgeUnavailableError('down'));
     expect(await reconcile(stage)).toEqual([]);
     const [turn] = await stage.store.reconcile.turns(1);
     expect(turn).toMatchObject({ lookedAt: 3, problem: 'ForgeUnavailableError: down' });
