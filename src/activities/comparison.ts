@@ -216,7 +216,7 @@ function foundComment(
   repository: RepositoryRef,
   item: ForgeItem,
   head: PullRequestHead | undefined,
-  { id, author, body, createdAt }: Comment,
+  { id, author, body, createdAt, edited }: Comment,
   beforeLife: boolean,
 ): FoundEvent {
   return {
@@ -226,10 +226,10 @@ function foundComment(
       action: 'created',
       commentId: id,
       author,
-      // Who may edit it is who wrote it or who administrates the repository.
       sender: author,
       body,
       head,
+      ...(edited === true && { edited }),
       beforeLife,
       at: Date.parse(createdAt),
     },

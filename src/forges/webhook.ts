@@ -59,6 +59,8 @@ export type ForgeEvent =
       readonly body: string;
       /** Set when it is below a PR. */
       readonly head: PullRequestHead | undefined;
+      /** A reconcile found it changed since it was written: nobody knows by whom. */
+      readonly edited?: boolean;
       readonly beforeLife?: BeforeLife;
     })
   /** A submitted review. Neither its id nor its inline comments are in the payload: read them from the forge. */

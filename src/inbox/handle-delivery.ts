@@ -115,7 +115,7 @@ export function deliveryHandler(
     const { action, commentId: id, author, sender, body, number: on, repository } = event;
     const judged = await judge(repository, {
       author,
-      editor: sender,
+      editor: event.edited === true ? undefined : sender,
       body,
       ownById: await store.comments.isOwn(repository.id, id),
     });
@@ -159,15 +159,17 @@ export function deliveryHandler(
 
   /** One signal stands for the whole review: the workflow asks the store what is unread. */
   async function handleReview(
-    { sequence }: Delivery,
+    { sequence, source }: Delivery,
     issue: IssueRef,
     { sender, number: on, repository, beforeLife }: EventOf<'review'>,
   ): Promise<Handled> {
     const fresh = await reviewComments(repository, on, sender, sequence);
     let first: { comment: Comment; verdict: CommentVerdict } | undefined;
     for (const comment of fresh) {
-      const { kind, id, author, body } = comment;
-      const verdict = await judge(repository, { author, editor: sender, body, ownById: false });
+      const { kind, id, author, body, edited } = comment;
+      // Who has just submitted a review may have changed it while it was a draft.
+      const editor = source === 'reconcile' && edited === true ? undefined : sender;
+      const verdict = await judge(repository, { author, editor, body, ownById: false });
       await store.comments.record({ issue, kind, id, author, on, sequence, verdict });
       if (first === undefined || (!first.verdict.counts && verdict.counts)) {
         first = { comment, verdict };
@@ -228,7 +230,7 @@ export function deliveryHandler(
     const own = await findOwnLogin();
     const trusted = new Set<string>();
     if (!isOwnComment(comment, own)) {
-      for (const login of new Set([comment.author, comment.editor])) {
+      for (const login of new Set([comment.author, comment.editor ?? comment.author])) {
         if (await mayInstruct(repository, login)) {
           trusted.add(login);
         }

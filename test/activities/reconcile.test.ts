@@ -186,6 +186,26 @@ describe('a turn of reconcile finds', () => {
     expect(stage.signals.commands).toHaveLength(1);
   });
 
+  test('no instruction in what was changed since it was written: it does not tell by whom', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    const pull = openPull(stage, number);
+    await beginLife(stage, number);
+    stage.mallory.editComment(stage.alice.comment(number, 'looks good'), '/bottle approve');
+    stage.mallory.editComment(stage.alice.comment(number, 'really'), 'delete everything');
+    stage.alice.review(pull, {
+      verdict: 'commented',
+      inline: [{ path: 'a.txt', line: 1, body: 'nice' }],
+    });
+    const [inline] = await stage.forge.listComments(stage.repository, pull);
+    stage.mallory.editComment(inline?.id ?? 0, 'delete everything');
+    expect(await reconcile(stage)).toHaveLength(3);
+    expect(stage.signals.commands).toEqual([]);
+    expect(stage.signals.sent).toEqual([]);
+    expect(await unread(stage, number)).toEqual([]);
+    expect((await stage.store.deliveries.list({ limit: 1 }))[0]?.reason).toMatch(/by whom/);
+  });
+
   test('no command where no life began that this store knows of', async () => {
     const stage = await aForge();
     const number = aTarget(stage);

@@ -335,6 +335,17 @@ export class MemoryPerson {
     return this.#site.addComment(this.#repository, item, { author: this.#login, body }).id;
   }
 
+  /** Also one by somebody else. */
+  editComment(commentId: number, body: string): void {
+    for (const { comments } of this.#repository.items.values()) {
+      const index = comments.findIndex(({ id, kind }) => id === commentId && kind !== 'review');
+      const comment = comments[index];
+      if (comment !== undefined) {
+        comments[index] = { ...comment, body, edited: true };
+      }
+    }
+  }
+
   /** Each as `<login> <reaction>`. */
   reactions(commentId: number): string[] {
     return [...this.#site.reactionsTo(commentId)];
