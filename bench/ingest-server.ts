@@ -47,6 +47,7 @@ async function serveOurs(directory: string): Promise<FastifyInstance> {
     secret: webhookSecret,
     names,
     deliveries: store.deliveries,
+    onSignature: () => {},
     receipts,
     onAccepted: () => {},
   });

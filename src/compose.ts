@@ -9,6 +9,8 @@ import { Places } from './activities/places.ts';
 import { createReconcileActivities } from './activities/reconcile.ts';
 import { createRecordActivities } from './activities/records.ts';
 import { createReportActivities } from './activities/reports.ts';
+import { createSendActivities } from './activities/send-notification.ts';
+import { createSpaceActivities } from './activities/space.ts';
 import { createManifestCatalogue } from './agents/manifest-catalogue.ts';
 import { providers } from './agents/providers.ts';
 import { ensureApiToken } from './api/api-token.ts';
@@ -31,6 +33,9 @@ import { formatIssue, type IssueRef } from './domain/issue.ts';
 import { isLoopback } from './domain/loopback.ts';
 import { createForge, webhookParser } from './forges/registry.ts';
 import { createInbox } from './inbox/inbox.ts';
+import { createNotifications } from './notifications/notifications.ts';
+import { createNotifiers } from './notifications/registry.ts';
+import { WebhookWatch } from './notifications/webhook-watch.ts';
 import { openStore } from './store/open-store.ts';
 import { createClient } from './temporal/client.ts';
 import {
@@ -39,6 +44,7 @@ import {
   createWorkflowLookup,
   createWorkflowSignals,
 } from './temporal/issue-client.ts';
+import { createSendingStarter } from './temporal/notification-client.ts';
 import { ensureLeftoversSchedule, ensureReconcileSchedule } from './temporal/schedules.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { createWorkers, type Workers } from './temporal/workers.ts';
@@ -136,6 +142,22 @@ export async function startOrchestrator(
     log: logger.child({ part: 'inbox' }),
   });
 
+  const notifiers = createNotifiers(config.notifiers);
+  const notifications = createNotifications({
+    store: store.notifications,
+    notifiers,
+    start: createSendingStarter(client),
+    log: logger.child({ part: 'notifications' }),
+  });
+
+  const webhookWatch = new WebhookWatch({
+    deliveries: store.deliveries,
+    store: store.notifications,
+    notifications,
+    everyMs: config.reconcileIntervalMs,
+  });
+  const notTold = (error: unknown): void => logger.error({ err: error }, 'people are not told');
+
   installTemporalLogger(logger);
   let workers: Workers | undefined;
   const working = keepWorking(logger, async (signal) => {
@@ -160,7 +182,7 @@ export async function startOrchestrator(
           lookAt,
           publicUrl: config.server.publicUrl,
         }),
-        records: createRecordActivities(store),
+        records: createRecordActivities(store, notifications),
         hostActivities: createHostActivities({
           host,
           forge,
@@ -171,15 +193,27 @@ export async function startOrchestrator(
           signalDone: createDoneSignal(client),
         }),
         leftovers: createLeftoverActivities({ host, store, lookUp: createWorkflowLookup(client) }),
+        space: createSpaceActivities({
+          dataDirectory,
+          hostId,
+          least: config.leastFree,
+          notifications,
+        }),
+        sending: createSendActivities(store.notifications, notifiers),
         reconcile: createReconcileActivities({
           forge: createForge('gitea', config.forge),
           store,
           org: config.forge.org,
-          onFound: () => inbox.wake(),
+          onFound(found) {
+            inbox.wake();
+            webhookWatch.found(found);
+          },
+          onTurn: () => webhookWatch.review(),
           log: logger.child({ part: 'reconcile' }),
         }),
       });
       const running = workers.run();
+      void notifications.handOver();
       signal.addEventListener('abort', () => workers?.shutdown(), { once: true });
       if (signal.aborted) {
         workers.shutdown();
@@ -219,6 +253,7 @@ export async function startOrchestrator(
     secret: config.server.webhookSecret,
     names: config.server,
     deliveries: store.deliveries,
+    onSignature: (fits) => void webhookWatch.signature(fits).catch(notTold),
     receipts,
     onAccepted: () => inbox.wake(),
   });

@@ -7,6 +7,7 @@ import { demoCommand, type DemoRequest } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import { initCommand, type InitHandler } from './cli/init.ts';
 import type { LocalManifests } from './cli/local-manifests.ts';
+import { notifyCommand, type NotifyTestHandler } from './cli/notify.ts';
 import { buildProgram } from './cli/program.ts';
 import { runProgram } from './cli/run-program.ts';
 import { print } from './cli/terminal.ts';
@@ -89,6 +90,11 @@ async function manifests(options: LoadOptions): Promise<LocalManifests> {
   return await openManifests(environment(), options);
 }
 
+const notifyTest: NotifyTestHandler = async (options) => {
+  const { openNotifyTest } = await import('./open-notifiers.ts');
+  return await openNotifyTest(environment())(options);
+};
+
 const doctor: DoctorHandler = async (...request) => {
   const { openDoctor } = await import('./open-doctor.ts');
   return await openDoctor(environment(), ...request);
@@ -114,6 +120,7 @@ const program = buildProgram({
     webhookCommand(webhook),
     agentsCommand(manifests),
     doctorCommand(doctor),
+    notifyCommand(notifyTest),
   ],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -1,5 +1,6 @@
 import type { IssueRef } from '../domain/issue.ts';
 import type { Phase, RunEnd, RunProbe, StopReason } from '../domain/run.ts';
+import type { NotifiedEnd } from '../workflows/notified-end.ts';
 import type { BeginCause, Life } from '../workflows/issue-state.ts';
 import type { ShownState } from '../workflows/shown-state.ts';
 
@@ -42,7 +43,7 @@ export interface ReportActivities {
   ): Promise<void>;
 }
 
-/** Run as local activities: rows in the store, nothing else. */
+/** Run as local activities: rows in the store, of which nobody waits for more. */
 export interface RecordActivities {
   recordPhase(input: PhaseInput): Promise<void>;
   /** Gives back the comments that a run took which never began. */
@@ -124,5 +125,7 @@ export interface PhaseInput extends RunInput {
   readonly outcome: RunEnd['outcome'] | undefined;
   /** Epoch milliseconds; set while parked. */
   readonly parkedUntil?: number | undefined;
+  /** People are told of this besides on the forge, if they asked for that. */
+  readonly notify?: NotifiedEnd | undefined;
   readonly awaitsApproval?: boolean | undefined;
 }

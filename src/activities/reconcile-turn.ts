@@ -7,9 +7,10 @@ import {
 } from '../domain/errors.ts';
 import type { RepositoryRef } from '../domain/issue.ts';
 import type { ForgeItem } from '../forges/forge.ts';
+import type { FoundOnForge } from '../notifications/webhook-watch.ts';
 import type { ReconcileTurn } from '../store/store.ts';
 import { createChangedIssues, itemsOf, type OwnedRepositories } from './changed-issues.ts';
-import { createComparison } from './comparison.ts';
+import { type ChangedIssue, createComparison, type FoundEvent } from './comparison.ts';
 import { foundDelivery } from './found-delivery.ts';
 import type { ReconcilePorts } from './reconcile.ts';
 
@@ -71,7 +72,7 @@ export async function takeTurn(
           const delivery = foundDelivery(changed.issue, one);
           if (!(await store.deliveries.add(delivery)).known) {
             found[delivery.event] = (found[delivery.event] ?? 0) + 1;
-            onFound();
+            onFound(foundOnForge(changed, one, delivery.event));
           }
         }
         for (const item of looked) {
@@ -163,4 +164,22 @@ function isOfOneItem(error: unknown): error is ForgeError {
   return (
     error instanceof ForgeError && !(error instanceof ForgeDeniedError && error.status === 401)
   );
+}
+
+function foundOnForge(
+  { item, issue, repository }: ChangedIssue,
+  { event }: FoundEvent,
+  name: string,
+): FoundOnForge {
+  // An issue becomes a target by a label long after it was opened.
+  const isTarget = event.type === 'issue' && event.action === 'opened';
+  const { number, url, at } = event;
+  return {
+    repository,
+    issue: issue.number,
+    event: name,
+    number,
+    url,
+    at: isTarget ? (item?.changedAt ?? at) : at,
+  };
 }

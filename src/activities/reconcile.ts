@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Forge } from '../forges/forge.ts';
+import type { FoundOnForge } from '../notifications/webhook-watch.ts';
 import type { Store } from '../store/store.ts';
 import { heartbeating } from './heartbeat.ts';
 import { takeTurn } from './reconcile-turn.ts';
@@ -16,13 +17,15 @@ export interface ReconcilePorts {
   /** The org whose members are assigned to what is a target. */
   readonly org: string;
   /** Called when something was put into the inbox. */
-  readonly onFound: () => void;
+  readonly onFound: (found: FoundOnForge) => void;
+  /** Called after each turn. */
+  readonly onTurn: () => Promise<void>;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
 }
 
 /** Finds what happened on the forge and no webhook told of. What a turn found and what it cost is kept in the store. */
 export function createReconcileActivities(ports: ReconcilePorts): ReconcileActivities {
-  const { forge, store, log } = ports;
+  const { forge, store, onTurn, log } = ports;
   return heartbeating<ReconcileActivities>({
     async reconcile() {
       const beganAt = Date.now();
@@ -38,6 +41,7 @@ export function createReconcileActivities(ports: ReconcilePorts): ReconcileActiv
       } else {
         log[count > 0 ? 'info' : 'debug'](said, 'reconciled');
       }
+      await onTurn();
       return { requests, lookedAt, found: count };
     },
   });

@@ -1,20 +1,17 @@
+import type { Notifications } from '../notifications/notifications.ts';
 import type { Store } from '../store/store.ts';
 import type { RecordActivities } from './inputs.ts';
+import { issueNotification } from './issue-notification.ts';
 
 /** What the workflow writes down for people and for the lives to come. */
-export function createRecordActivities(store: Store): RecordActivities {
+export function createRecordActivities(
+  store: Store,
+  notifications: Pick<Notifications, 'raise'>,
+): RecordActivities {
   return {
-    async recordPhase({
-      issue,
-      phase,
-      run,
-      lastSequence,
-      pullRequest,
-      pullRequestMerged,
-      outcome,
-      parkedUntil,
-      awaitsApproval,
-    }) {
+    async recordPhase(input) {
+      const { issue, phase, run, lastSequence } = input;
+      const { pullRequest, pullRequestMerged, outcome, parkedUntil, awaitsApproval } = input;
       await store.issues.update(issue, {
         phase,
         run,
@@ -33,6 +30,10 @@ export function createRecordActivities(store: Store): RecordActivities {
                   : null,
             }),
       });
+      const notification = input.notify && (await issueNotification(store, input.notify, input));
+      if (notification !== undefined) {
+        await notifications.raise(notification);
+      }
     },
 
     async recordLaunchFailure({ issue, slug, run, reason }) {

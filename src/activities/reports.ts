@@ -4,6 +4,7 @@ import { approvalReport, launchFailureReport, runReport } from '../domain/report
 import { heartbeating } from './heartbeat.ts';
 import type { ReportActivities } from './inputs.ts';
 import { postOnIssue } from './post-on-issue.ts';
+import { readEndedRun } from './read-ended-run.ts';
 import { type ShowStatePorts, stateShower } from './show-state.ts';
 
 export interface ReportActivityPorts extends ShowStatePorts {
@@ -16,26 +17,12 @@ export function createReportActivities(ports: ReportActivityPorts): ReportActivi
   const { store, lookAt } = ports;
   return heartbeating<ReportActivities>({
     async reportRun({ issue, slug, run, pullRequest, parkedUntil }) {
-      const record = await store.runs.read(slug, run);
-      if (record?.outcome === undefined) {
+      const ended = await readEndedRun(store, { slug, run, pullRequest, parkedUntil });
+      if (ended === undefined) {
         log.warn('a run without an end is not reported', { slug, run });
         return;
       }
-      const { doneStatus, doneSummary } = record;
-      const body = runReport({
-        run,
-        outcome: record.outcome,
-        exitCode: record.exitCode,
-        reason: record.reason,
-        done:
-          doneStatus === undefined ? undefined : { status: doneStatus, summary: doneSummary ?? '' },
-        failed: record.failed,
-        runBudget: record.runBudget,
-        issueBudget: record.issueBudget,
-        parkedUntil,
-        pullRequest,
-        look: lookAt(issue),
-      });
+      const body = runReport({ ...ended, look: lookAt(issue) });
       const key = { slug, run, digest: 'run-end' };
       await postOnIssue(ports, issue, pullRequest ?? issue.number, key, body);
     },

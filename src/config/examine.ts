@@ -8,6 +8,7 @@ import {
   type Config,
   type LoadOptions,
 } from './load.ts';
+import { readNotifiers } from './notifiers.ts';
 import { settings, tomlKey, type Setting, type SettingName, type Settings } from './schema.ts';
 import { readSettings, type Environment, type Sources } from './sources.ts';
 import { loadTemporalConfig, type TemporalConfig } from './temporal.ts';
@@ -59,6 +60,7 @@ export function examineConfig(environment: Environment, options: LoadOptions = {
   const temporal = loadTemporalConfig(environment, sources.problems);
   const routes = readLlmRoutes(sources);
   const keys = readLlmKeys(routes, sources);
+  readNotifiers(sources);
   requireForRun(values, sources);
   const { forgeApi, forgeToken, forgeOrg, host, port, webhookSecret, publicUrl } = values;
   const signed = webhookSecret !== undefined || values.insecureWebhooks === true;

@@ -3,8 +3,11 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { LlmRoute } from '../domain/agent.ts';
 import { ConfigError } from '../domain/errors.ts';
+import type { LeastFree } from '../domain/free-space.ts';
 import { isLoopback } from '../domain/loopback.ts';
+import type { NotifierSettings } from '../domain/notification.ts';
 import { readLlmKeys, readLlmRoutes, withoutKeys } from './llm-routes.ts';
+import { readNotifiers } from './notifiers.ts';
 import { settings, tomlKey, type Settings } from './schema.ts';
 import {
   findUnknownNames,
@@ -49,6 +52,9 @@ export interface Config {
   readonly reconcileIntervalMs: number;
   readonly maxBottles: number;
   readonly llm: LlmConfig;
+  readonly notifiers: NotifierSettings;
+  /** With less space for the data directory people are told. */
+  readonly leastFree: LeastFree;
   /** The bot-bottle CLI and what it is found and run with. A `program` with a slash in it is absolute. */
   readonly botBottleCli: { readonly program: string; readonly path: string; readonly home: string };
   readonly logLevel: Settings['logLevel'];
@@ -129,6 +135,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
       'watchdogTimeoutMs',
       'runDeadlineMs',
       'commentDebounceMs',
+      'leastFree',
       'reconcileIntervalMs',
       'botBottleCli',
       'logLevel',
@@ -138,6 +145,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   const temporal = loadTemporalConfig(environment, sources.problems);
   const routes = readLlmRoutes(sources);
   const keys = readLlmKeys(routes, sources);
+  const notifiers = readNotifiers(sources);
   requireForRun(values, sources);
   throwProblems(sources);
   // Without a problem every setting with a default, and every required one, has a value.
@@ -164,6 +172,8 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
     reconcileIntervalMs: known.reconcileIntervalMs,
     maxBottles: known.maxBottles,
     llm: { routes: withoutKeys(routes), keys },
+    notifiers,
+    leastFree: known.leastFree,
     botBottleCli: botBottleCliOf(known.botBottleCli, environment),
     logLevel: known.logLevel,
     temporal: temporal as TemporalConfig,
@@ -229,6 +239,20 @@ export function loadManifestConfig(
     dockerHost: environment['DOCKER_HOST'],
     botBottleCli: botBottleCliOf(botBottleCli as string, environment),
   };
+}
+
+/**
+ * Reads where notifications go, for a command that tries it. Nothing else is looked at.
+ * @throws ConfigError as `loadConfig` does
+ */
+export function loadNotifierConfig(
+  environment: Environment,
+  options: Pick<LoadOptions, 'configFile'> = {},
+): NotifierSettings {
+  const { sources } = openSources(environment, {}, options.configFile);
+  const notifiers = readNotifiers(sources);
+  throwProblems(sources);
+  return notifiers;
 }
 
 export function botBottleCliOf(program: string, environment: Environment): Config['botBottleCli'] {

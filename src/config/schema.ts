@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { durationForm, parseDuration } from '../domain/duration.ts';
+import { leastFreeForm, parseLeastFree } from '../domain/free-space.ts';
+import { type NotificationEvent, notificationEvents } from '../domain/notification.ts';
 
 /** One setting: everything the loader, its error messages and the reference need to know. */
 export interface Setting {
@@ -70,6 +72,42 @@ export function webAddress(path?: { readonly end: string; readonly problem: stri
   });
 }
 
+/** An http or https address that may hold a secret in its path or query. @param isTopic its path has to name something */
+function notifierAddress({ isTopic }: { readonly isTopic: boolean }) {
+  return z.string().transform((text, context) => {
+    const url = URL.parse(text);
+    const problem =
+      url === null || !/^https?:$/.test(url.protocol)
+        ? 'is not an http:// or https:// address'
+        : url.username !== '' || url.password !== ''
+          ? 'holds a user name or password'
+          : isTopic && url.pathname === '/'
+            ? 'names no topic'
+            : undefined;
+    if (url === null || problem !== undefined) {
+      context.addIssue(problem ?? '');
+      return z.NEVER;
+    }
+    return url.href;
+  });
+}
+
+const eventNames = z.string().transform((text, context): readonly NotificationEvent[] => {
+  const names = text.split(',').flatMap((name) => name.trim() || []);
+  const known = notificationEvents.filter((event) => names.includes(event));
+  const wrong = names.find((name) => !known.some((event) => event === name));
+  if (wrong !== undefined) {
+    context.addIssue(`holds ${JSON.stringify(wrong)}, which is no event`);
+    return z.NEVER;
+  }
+  return known;
+});
+
+/** Everything that asks for a person; what asks for a review only may come often. */
+const usualEvents = notificationEvents.filter((event) => event !== 'pull-request').join(',');
+
+const eventNamesForm = `names of events with commas between them: ${notificationEvents.join(', ')}`;
+
 const trueOrFalse = z
   .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
   .transform((text) => text === 'true' || text === '1');
@@ -80,6 +118,10 @@ const secretText = z
   .refine((text) => !/\p{Cc}/u.test(text), {
     error: 'holds a control character (a line break, say)',
   });
+
+function isBase64(text: string): boolean {
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+}
 
 /** What a header can carry. */
 export const httpToken = secretText.refine((text) => /^[\x21-\x7e]+$/.test(text), {
@@ -254,6 +296,67 @@ export const settings = {
     description: "Where the route `openai` leads, if not to OpenAI's own API.",
     form: 'an http(s) address below which there is /responses, such as https://llm.example.com/v1',
     schema: webAddress(),
+  },
+  notifyWebhookUrl: {
+    variable: 'ORCHESTRATOR_NOTIFY_WEBHOOK_URL',
+    description:
+      'Where notifications are posted as JSON. Treated as a secret: often nothing more is needed to post there.',
+    form: 'an http(s) address without a user name',
+    secret: true,
+    schema: notifierAddress({ isTopic: false }),
+  },
+  notifyWebhookSecret: {
+    variable: 'ORCHESTRATOR_NOTIFY_WEBHOOK_SECRET',
+    description:
+      'Secret with which these posts are signed, as Standard Webhooks are; without it they are not.',
+    form: 'whsec_ and base64, or any text on one line',
+    secret: true,
+    schema: secretText.refine((text) => !text.startsWith('whsec_') || isBase64(text.slice(6)), {
+      error: 'is not base64 behind whsec_',
+    }),
+  },
+  notifyWebhookEvents: {
+    variable: 'ORCHESTRATOR_NOTIFY_WEBHOOK_EVENTS',
+    description: 'What is posted there.',
+    form: eventNamesForm,
+    default: usualEvents,
+    schema: eventNames,
+  },
+  notifyNtfyUrl: {
+    variable: 'ORCHESTRATOR_NOTIFY_NTFY_URL',
+    description:
+      "A topic of ntfy to which notifications are sent. Treated as a secret: a topic's name may be all that it takes to read it.",
+    form: 'the http(s) address of a topic, such as https://ntfy.example.com/bottles',
+    secret: true,
+    schema: notifierAddress({ isTopic: true }),
+  },
+  notifyNtfyToken: {
+    variable: 'ORCHESTRATOR_NOTIFY_NTFY_TOKEN',
+    description: 'Access token of ntfy, for a topic that asks for one.',
+    form: 'the token as ntfy shows it',
+    secret: true,
+    schema: httpToken,
+  },
+  notifyNtfyEvents: {
+    variable: 'ORCHESTRATOR_NOTIFY_NTFY_EVENTS',
+    description: 'What is sent to the topic.',
+    form: eventNamesForm,
+    default: usualEvents,
+    schema: eventNames,
+  },
+  leastFree: {
+    variable: 'ORCHESTRATOR_NOTIFY_DISK_BELOW',
+    description: 'With less space than this free for the data directory, the event is `disk`.',
+    form: leastFreeForm,
+    default: '2GiB',
+    schema: z.string().transform((text, context) => {
+      const least = parseLeastFree(text);
+      if (least === undefined) {
+        context.addIssue('is neither a size nor a share');
+        return z.NEVER;
+      }
+      return least;
+    }),
   },
   botBottleCli: {
     variable: 'BOT_BOTTLE_CLI',

@@ -83,3 +83,19 @@ export class HostFullError extends Error {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
+
+/** A notifier did not take a notification; another try may help. The message names no secret, nor an address. */
+export class NotifierUnavailableError extends Error {
+  override readonly name = 'NotifierUnavailableError';
+  /** Seconds it asked to wait, if it did. */
+  readonly retryAfterSeconds: number | undefined;
+  constructor(message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+    super(message, { cause: options.cause });
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** A notifier refuses a notification, and will again. */
+export class NotifierRefusedError extends Error {
+  override readonly name = 'NotifierRefusedError';
+}

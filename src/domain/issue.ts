@@ -85,3 +85,8 @@ export type ReviewVerdict = 'approved' | 'changes_requested' | 'commented';
 export function formatIssue(issue: IssueRef): string {
   return `${issue.repository.owner}/${issue.repository.name}#${issue.number}`;
 }
+
+/** Issues and pull requests share their numbers, and a forge leads from `issues/<n>` to the pull request. */
+export function pullRequestUrl(issueUrl: string, number: number): string {
+  return issueUrl.replace(/\d+$/, String(number));
+}

@@ -5,7 +5,8 @@ import { utcTime } from './utc-time.ts';
 
 /** The comments the orchestrator itself posts. Each says what happened, what happens next, and how to look. */
 
-export interface RunReport {
+/** A run that has ended. */
+export interface EndedRun {
   readonly run: number;
   readonly outcome: Outcome;
   readonly exitCode: number | undefined;
@@ -18,6 +19,9 @@ export interface RunReport {
   /** Epoch milliseconds at which the issue goes on by itself. */
   readonly parkedUntil: number | undefined;
   readonly pullRequest: number | undefined;
+}
+
+export interface RunReport extends EndedRun {
   /** Where a person can look: a link, or a command. */
   readonly look: string;
 }
@@ -25,7 +29,7 @@ export interface RunReport {
 /** A run that people must know of. */
 export function runReport(report: RunReport): string {
   return paragraphs([
-    `**Run ${report.run}: ${headline(report)}**`,
+    `**Run ${report.run}: ${runHeadline(report)}**`,
     report.reason === undefined ? '' : report.reason,
     report.done === undefined || report.done.summary.trim() === ''
       ? ''
@@ -93,7 +97,8 @@ export function retryWithoutTargetReport(reason: string): string {
   ]);
 }
 
-function headline(report: RunReport): string {
+/** How it ended, in words. */
+export function runHeadline(report: EndedRun): string {
   switch (report.outcome) {
     case 'done':
       switch (report.done?.status) {
@@ -129,7 +134,7 @@ function headline(report: RunReport): string {
 }
 
 /** What starts the next run, and what a person should do before. */
-function whatStartsAnotherRun({ outcome, parkedUntil }: RunReport): string {
+export function whatStartsAnotherRun({ outcome, parkedUntil }: EndedRun): string {
   if (parkedUntil !== undefined) {
     return `It goes on by itself at ${utcTime(parkedUntil)}, when the limit has been reset; comments until then are kept for that run. \`orchestrator resume\` does not wait.`;
   }
@@ -148,7 +153,7 @@ function whatStartsAnotherRun({ outcome, parkedUntil }: RunReport): string {
   }
 }
 
-function budgetsInWords({ runBudget, issueBudget }: RunReport): string {
+function budgetsInWords({ runBudget, issueBudget }: EndedRun): string {
   const known = [
     ['a run', budgetInWords(runBudget)],
     ['the issue', budgetInWords(issueBudget)],

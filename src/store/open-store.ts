@@ -17,6 +17,7 @@ import { copyStore, listCopies } from './copies.ts';
 import { deliveryStore } from './deliveries.ts';
 import { issueStore } from './issues.ts';
 import { migrations } from './migrations/all.ts';
+import { notificationStore } from './notifications.ts';
 import { operationStore } from './operations.ts';
 import { reconcileStore } from './reconcile.ts';
 import { repositoryStore } from './repositories.ts';
@@ -73,6 +74,7 @@ export async function openStore(path: string, { onCopied }: OpenStoreOptions = {
     runs: runStore(db),
     operations: operationStore(db),
     apiTokens: apiTokenStore(db),
+    notifications: notificationStore(db),
     stateChanges: stateChangeStore(db),
     reconcile: reconcileStore(db),
     close: () => db.destroy(),

@@ -3,6 +3,7 @@ import type { ProviderName } from '../domain/agent.ts';
 import type { TokenScope } from '../domain/api-token.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind } from '../domain/issue.ts';
+import type { NotifierName } from '../domain/notification.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, Status } from '../domain/run.ts';
 import type { DeliverySource, DeliveryState, StateChangeKind } from './store.ts';
@@ -19,6 +20,8 @@ export interface Schema {
   readonly runs: RunsTable;
   readonly operations: OperationsTable;
   readonly api_tokens: ApiTokensTable;
+  readonly notifications: NotificationsTable;
+  readonly sent_notifications: SentNotificationsTable;
   readonly state_changes: StateChangesTable;
   readonly reconcile_cursors: { readonly repository_id: number; readonly since: number };
   readonly reconcile_looks: ReconcileLooksTable;
@@ -190,4 +193,20 @@ interface ApiTokensTable {
   readonly created_at: number;
   readonly expires_at: number | null;
   readonly last_used_at: number | null;
+}
+
+interface NotificationsTable {
+  readonly id: string;
+  readonly subject: string;
+  /** `NotificationContent` */
+  readonly content: string;
+  readonly raised_at: number;
+  readonly over_at: number | null;
+  readonly handed_over: Flag;
+}
+
+interface SentNotificationsTable {
+  readonly id: string;
+  readonly notifier: NotifierName;
+  readonly sent_at: number;
 }

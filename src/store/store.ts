@@ -4,12 +4,13 @@ import type { ProviderName } from '../domain/agent.ts';
 import type { TokenScope } from '../domain/api-token.ts';
 import type { BackendName } from '../domain/bottle.ts';
 import type { CommentKind, IssueRef, RepositoryRef } from '../domain/issue.ts';
+import type { Notification, NotificationContent, NotifierName } from '../domain/notification.ts';
 import type { Operation, OperationName } from '../domain/operation.ts';
 import type { DoneStatus, Outcome, Phase, RunEnd, Status } from '../domain/run.ts';
 import type { Budget, Usage } from '../domain/usage.ts';
 
 /**
- * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log; and the API's tokens.
+ * What Temporal should not hold: raw deliveries, forge state, comments, prompts, runs, the op log; the API's tokens; what people were told besides on the forge.
  * One SQLite file, opened by one process (WAL, `synchronous=FULL`): when a call has resolved, its effect survives a power cut.
  *
  * Every call is one transaction. Absent rows are `undefined`. Times are epoch milliseconds.
@@ -22,6 +23,7 @@ export interface Store {
   readonly runs: RunStore;
   readonly operations: OperationStore;
   readonly apiTokens: ApiTokenStore;
+  readonly notifications: NotificationStore;
   readonly stateChanges: StateChangeStore;
   readonly reconcile: ReconcileStore;
   close(): Promise<void>;
@@ -46,7 +48,7 @@ export interface DeliveryStore {
 /** What is not given is not asked for. Times are of the receipt: `since` is the first, `until` the first no more. */
 export interface DeliveryFilter {
   readonly state?: DeliveryState | undefined;
-  readonly repository?: RepositoryRef | undefined;
+  readonly repository?: Pick<RepositoryRef, 'id'> | undefined;
   /** Of the repository. */
   readonly issue?: number | undefined;
   readonly since?: number | undefined;
@@ -404,6 +406,32 @@ export interface NewApiToken {
 
 export interface ApiTokenRecord extends NewApiToken {
   readonly lastUsedAt: number | undefined;
+}
+
+/** What people are told besides on the forge: each subject once, for as long as it is so. */
+export interface NotificationStore {
+  /** False, and nothing changes, when people were told of the subject and it is not over. */
+  add(notification: NewNotification): Promise<boolean>;
+  /**
+   * What the subject is about has ended: from an hour later on people are told again. What comes back within the hour is
+   * the same: it comes and goes. Idempotent.
+   */
+  over(subject: string, at: number): Promise<void>;
+  /** Subjects that begin so and are not over, with the time at which people were told. */
+  lasting(prefix: string): Promise<readonly { subject: string; raisedAt: number }[]>;
+  read(id: string): Promise<Notification | undefined>;
+  /** What no workflow has yet, the oldest first. */
+  waiting(): Promise<readonly Notification[]>;
+  markHandedOver(id: string): Promise<void>;
+  /** Idempotent: the first time stays. */
+  markSent(id: string, notifier: NotifierName, at: number): Promise<void>;
+  isSent(id: string, notifier: NotifierName): Promise<boolean>;
+}
+
+export interface NewNotification extends NotificationContent {
+  /** What it is about: `run/<slug>/<run>`, say. */
+  readonly subject: string;
+  readonly raisedAt: number;
 }
 
 export type StateChangeKind = 'closed' | 'reopened';

@@ -11,6 +11,8 @@ import type {
   ReportActivities,
 } from '../activities/inputs.ts';
 import type { LeftoverActivities } from '../activities/leftovers.ts';
+import type { SendActivities } from '../activities/send-notification.ts';
+import type { SpaceActivities } from '../activities/space.ts';
 import type { ReconcileActivities } from '../activities/reconcile.ts';
 import { hostTaskQueues, orchestratorTaskQueue } from '../domain/ids.ts';
 import { launchSlots } from './launch-slots.ts';
@@ -24,6 +26,8 @@ export interface WorkerPorts {
   readonly records: RecordActivities;
   readonly hostActivities: HostActivities;
   readonly leftovers: LeftoverActivities;
+  readonly space: SpaceActivities;
+  readonly sending: SendActivities;
   readonly reconcile: ReconcileActivities;
   readonly hostId: string;
   readonly places: { readonly limit: number; countSettled(): Promise<number> };
@@ -59,7 +63,13 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
       ...common,
       taskQueue: orchestratorTaskQueue,
       workflowBundle: ports.workflowBundle,
-      activities: { ...ports.forge, ...ports.reports, ...ports.records, ...ports.reconcile },
+      activities: {
+        ...ports.forge,
+        ...ports.reports,
+        ...ports.records,
+        ...ports.sending,
+        ...ports.reconcile,
+      },
       // A cached workflow takes up to 1 MB.
       maxCachedWorkflows: 100,
       // After a crash a workflow task waits this long for the dead process that had it cached.
@@ -96,6 +106,7 @@ export async function createWorkers(ports: WorkerPorts): Promise<Workers> {
         freezeBottle: host.freezeBottle,
         destroyBottle: host.destroyBottle,
         ...ports.leftovers,
+        ...ports.space,
       },
       maxConcurrentActivityTaskExecutions: 32,
     }),

@@ -49,6 +49,7 @@ import {
   statusQuery,
   timelineQuery,
 } from './messages.ts';
+import { type NotifiedEnd, notifiedEnd } from './notified-end.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { type ShownState, shownState } from './shown-state.ts';
 
@@ -287,7 +288,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
 
   /** However long it takes, it costs nothing. */
   async function awaitApproval({ slug, agent }: Life): Promise<void> {
-    await recordPhase();
+    await recordPhase('needs-you');
     report('it waits for approval', () =>
       reporter.askForApproval.executeWithOptions({ summary: 'say that it waits for approval' }, [
         { issue, slug, agent },
@@ -353,17 +354,18 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     }
     const reason = failure.message;
     await records.recordLaunchFailure({ ...run, reason });
-    if (mustEnd(state)) {
-      apply({ type: 'launch-cancelled', run: run.run });
-    } else {
+    const wanted = !mustEnd(state);
+    if (wanted) {
       apply({ type: 'launch-failed', run: run.run, reason });
       report(`run ${run.run} could not be started`, () =>
         reporter.reportLaunchFailure.executeWithOptions({ summary: 'say that the launch failed' }, [
           { ...run, pullRequest: state.pullRequest, reason },
         ]),
       );
+    } else {
+      apply({ type: 'launch-cancelled', run: run.run });
     }
-    await recordPhase();
+    await recordPhase(wanted ? 'failed' : undefined);
   }
 
   /**
@@ -449,7 +451,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       [{ issue, slug: life.slug }],
     );
     apply({ type: 'frozen' });
-    await recordPhase();
+    await recordPhase(notifiedEnd(state));
     if (needsReport(state) && state.destroy === undefined) {
       const input = {
         issue,
@@ -499,7 +501,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     await recordPhase();
   }
 
-  async function recordPhase(): Promise<void> {
+  /** @param notify what people are told of besides on the forge, if they asked for that */
+  async function recordPhase(notify?: NotifiedEnd): Promise<void> {
     await records.recordPhase.executeWithOptions({ summary: state.phase }, [
       {
         issue,
@@ -511,6 +514,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         pullRequestMerged: state.pullRequestMerged,
         outcome: state.lastEnd?.outcome,
         parkedUntil: parkedUntil(state),
+        notify,
         awaitsApproval: state.awaitsApproval,
       },
     ]);

@@ -128,5 +128,6 @@ export interface TimelineEntry {
   readonly text: string;
 }
 
-/** The workflow's type name, for clients that must not import its code. */
+/** The workflows' type names, for clients that must not import their code. */
 export const issueWorkflowType = 'issueWorkflow';
+export const notificationWorkflowType = 'notificationWorkflow';

@@ -36,6 +36,7 @@ async function aForge() {
     store,
     org: 'bot-bottle',
     onFound: () => undefined,
+    onTurn: async () => undefined,
     log,
   });
   const handle = deliveryHandler({

@@ -113,6 +113,7 @@ test('webhooks are received under any name, at any rate, without the headers for
     secret: recordedSecret,
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: sample.store.deliveries,
+    onSignature: () => {},
     receipts: sample.receipts,
     onAccepted: () => undefined,
   });

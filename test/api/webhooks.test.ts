@@ -44,6 +44,7 @@ async function start(options: Partial<WebhookOptions> = {}): Promise<Server> {
     secret: recordedSecret,
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries,
+    onSignature: () => {},
     receipts,
     onAccepted: () => void (wakes += 1),
     ...options,

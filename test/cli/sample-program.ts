@@ -5,10 +5,12 @@ import { agentsCommand } from '../../src/cli/agents.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
 import { initCommand } from '../../src/cli/init.ts';
 import type { ManifestsHandler } from '../../src/cli/local-manifests.ts';
+import { notifyCommand } from '../../src/cli/notify.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { openDoctor } from '../../src/open-doctor.ts';
 import { webhookCommand } from '../../src/cli/webhook.ts';
+import { openNotifyTest } from '../../src/open-notifiers.ts';
 import { openManifests } from '../../src/open-manifests.ts';
 import { openInit, openWebhook } from '../../src/open-setup.ts';
 
@@ -28,6 +30,7 @@ const program = buildProgram({
     doctorCommand((...request) => openDoctor(process.env, ...request)),
     initCommand(openInit(process.env)),
     webhookCommand(openWebhook(process.env)),
+    notifyCommand(openNotifyTest(process.env)),
   ],
 });
 process.exitCode = await runProgram(program, process.argv);

@@ -23,6 +23,7 @@ beforeAll(async () => {
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: sample.store.deliveries,
     receipts: sample.receipts,
+    onSignature: () => {},
     onAccepted: () => undefined,
   });
   url = await sample.server.listen({ host: '127.0.0.1', port: 0 });

@@ -2,7 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadClientConfig, loadConfig, type LoadOptions } from '../../src/config/load.ts';
+import {
+  loadClientConfig,
+  loadConfig,
+  loadNotifierConfig,
+  type LoadOptions,
+} from '../../src/config/load.ts';
 import { settings, tomlKey } from '../../src/config/schema.ts';
 import type { Environment } from '../../src/config/sources.ts';
 import { ConfigError } from '../../src/domain/errors.ts';
@@ -67,6 +72,8 @@ describe('the configuration', () => {
       maxBottles: 2,
       botBottleCli: { program: 'cli.py', path: '', home },
       llm: { routes: {}, keys: {} },
+      notifiers: { webhook: undefined, ntfy: undefined },
+      leastFree: { bytes: 2 * 1024 ** 3 },
       logLevel: 'info',
       temporal: {
         namespace: 'default',
@@ -436,5 +443,74 @@ describe('the reference of settings', () => {
   test('no two settings share a key', () => {
     const keys = Object.values(settings).map((setting) => tomlKey(setting.variable));
     expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe('notifications', () => {
+  const url = 'https://hooks.example/s3cret?key=s3cret';
+  const topic = 'https://ntfy.example/s3cret';
+
+  test('go where an address is given, with what asks for a person', () => {
+    const environment = {
+      HOME: home,
+      ORCHESTRATOR_NOTIFY_WEBHOOK_URL: url,
+      ORCHESTRATOR_NOTIFY_WEBHOOK_SECRET: 'whsec_aHVzaA==',
+      ORCHESTRATOR_NOTIFY_NTFY_URL: topic,
+      ORCHESTRATOR_NOTIFY_NTFY_TOKEN_FILE: write('token', 'tk_hush\n'),
+      ORCHESTRATOR_NOTIFY_NTFY_EVENTS: 'pull-request, needs-you',
+    };
+    const notifiers = {
+      webhook: {
+        url,
+        secret: 'whsec_aHVzaA==',
+        events: ['needs-you', 'failed', 'webhook-failing', 'disk'],
+      },
+      ntfy: { url: topic, token: 'tk_hush', events: ['needs-you', 'pull-request'] },
+    };
+    expect(loadNotifierConfig(environment)).toEqual(notifiers);
+    expect(loadConfig({ ...complete(), ...environment }).notifiers).toEqual(notifiers);
+  });
+
+  test.each([
+    ['WEBHOOK_URL', 'https://user:s3cret@hooks.example', 'holds a user name or password'],
+    ['WEBHOOK_URL', 'hooks.example/s3cret', 'is not an http:// or https:// address'],
+    ['NTFY_URL', 'https://ntfy.example/', 'names no topic'],
+    ['WEBHOOK_SECRET', 'whsec_s3cret!', 'is not base64 behind whsec_'],
+    ['NTFY_TOKEN', 's3cret s3cret', 'holds characters that no token has'],
+  ])('are refused with a wrong %s, which is not shown: %s', (name, value, problem) => {
+    const variable = `ORCHESTRATOR_NOTIFY_${name}`;
+    const problems = problemsOf({ ...complete(), [variable]: value });
+    expect(problems).toEqual([expect.stringContaining(`${variable}: ${problem}. Accepted: `)]);
+    expect(problems.join()).not.toContain('s3cret');
+  });
+
+  test('have events that are known by name: an error has the names', () => {
+    const ORCHESTRATOR_NOTIFY_NTFY_EVENTS = 'failed,done';
+    expect(
+      problemsOf({
+        ...complete(),
+        ORCHESTRATOR_NOTIFY_NTFY_EVENTS,
+        ORCHESTRATOR_NOTIFY_NTFY_URL: topic,
+      }),
+    ).toEqual([
+      'ORCHESTRATOR_NOTIFY_NTFY_EVENTS: "failed,done" holds "done", which is no event. Accepted: names of events with commas between them: needs-you, failed, pull-request, webhook-failing, disk.',
+    ]);
+  });
+
+  test.each([
+    ['WEBHOOK_SECRET', 'WEBHOOK_URL'],
+    ['NTFY_TOKEN', 'NTFY_URL'],
+  ])('with a %s need a %s', (secret, address) => {
+    expect(problemsOf({ ...complete(), [`ORCHESTRATOR_NOTIFY_${secret}`]: 's3cret' })).toEqual([
+      expect.stringMatching(
+        `^ORCHESTRATOR_NOTIFY_${address}: is missing, and ORCHESTRATOR_NOTIFY_${secret} is given`,
+      ),
+    ]);
+  });
+
+  test('tell of a disk below a size or a share', () => {
+    const below = (text: string) => ({ ...complete(), ORCHESTRATOR_NOTIFY_DISK_BELOW: text });
+    expect(loadConfig(below('5%')).leastFree).toEqual({ percent: 5 });
+    expect(problemsOf(below('5'))).toEqual([expect.stringContaining('such as 2GiB')]);
   });
 });

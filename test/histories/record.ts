@@ -120,6 +120,8 @@ async function startStage(settings: Partial<LifecycleSettings>) {
     records: host.records,
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
+    space: { lookAtSpace: async () => undefined },
+    sending: { sendNotification: async () => undefined },
     reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
     hostId: host.hostId,
     places: { limit: host.places, countSettled: async () => host.living() },

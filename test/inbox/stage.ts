@@ -155,6 +155,7 @@ export async function setStage(path?: string): Promise<Stage> {
     secret: recordedSecret,
     names: { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] },
     deliveries: store.deliveries,
+    onSignature: () => {},
     receipts: new WebhookReceipts(),
     onAccepted: () => inbox.wake(),
   });

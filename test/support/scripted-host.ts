@@ -18,6 +18,8 @@ export class ScriptedHost {
   readonly calls: string[] = [];
   readonly launches: LaunchInput[] = [];
   readonly phases: string[] = [];
+  /** What people are to be told of besides on the forge, by run. */
+  readonly notified: string[] = [];
   /** What the forge was told to show: label and commit status. */
   readonly shown: string[] = [];
   /** Places on the host. */
@@ -108,8 +110,11 @@ export class ScriptedHost {
     recordAttention: async ({ attention }) => {
       this.calls.push(`recordAttention ${attention}`);
     },
-    recordPhase: async ({ phase }) => {
+    recordPhase: async ({ phase, run, notify }) => {
       this.phases.push(phase);
+      if (notify !== undefined) {
+        this.notified.push(`${notify} ${run}`);
+      }
     },
     recordLaunchFailure: async ({ run }) => {
       this.calls.push(`recordLaunchFailure ${run}`);

@@ -52,6 +52,8 @@ async function startWorkers(): Promise<void> {
     records: host.records,
     hostActivities: host.activities,
     leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
+    space: { lookAtSpace: async () => undefined },
+    sending: { sendNotification: async () => undefined },
     reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
     hostId: host.hostId,
     places: { limit: host.places, countSettled: async () => host.living() },
@@ -163,6 +165,7 @@ describe('a life', () => {
     await one.pullRequest('closed', true);
     await one.handle.result();
     expect(host.phases).toEqual(['frozen', 'resuming', 'frozen', 'destroying', 'destroyed']);
+    expect(host.notified).toEqual(['pull-request 1', 'pull-request 2']);
     expect(host.calls.filter((call) => call.startsWith('report'))).toEqual([]);
   });
 
@@ -336,6 +339,7 @@ describe('the watchdog', () => {
     expect(host.calls).toContain('stopRun 1 watchdog');
     expect((await one.status()).outcome).toBe('watchdog');
     await until('the report', () => count('reportRun 1') === 1);
+    expect(host.notified).toEqual(['failed 1']);
   });
 
   test('leaves a lively run alone, at 11 events a window', async () => {
@@ -469,6 +473,7 @@ describe('a life that must be approved', () => {
     await one.comment();
     expect(await one.status()).toMatchObject({ phase: 'queued', unreadComments: 1 });
     expect(host.launches).toEqual([]);
+    expect(host.notified).toEqual(['needs-you 0']);
     expect(await one.handle.executeUpdate(approveUpdate, by)).toEqual({ phase: 'queued' });
     await one.reaches('running');
     expect((await one.status()).awaitsApproval).toBe(false);
@@ -578,6 +583,7 @@ describe("a model provider's limit", () => {
     await until('frozen', async () => (await one.phase()) === 'frozen');
     expect((await one.status()).parkedUntil).toBeUndefined();
     expect(host.phases).toEqual(['parked', 'resuming', 'frozen']);
+    expect(host.notified).toEqual(['pull-request 2']);
     expect(count('reportRun 1')).toBe(1);
     const summaries = (await one.history()).flatMap((event) =>
       event.timerStartedEventAttributes
@@ -640,6 +646,7 @@ describe('a launch', () => {
     await one.reaches('failed');
     await until('the report', () => count('reportLaunchFailure 1') === 1);
     expect(host.phases).toContain('failed');
+    expect(host.notified).toEqual(['failed 1']);
     host.launchFailure = undefined;
     await one.handle.executeUpdate(retryUpdate, by);
     await one.reaches('running');

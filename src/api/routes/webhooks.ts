@@ -20,6 +20,8 @@ export interface WebhookOptions {
   /** Under which deliveries that are not signed must come, and from no page of another site. */
   readonly names: ServerNames;
   readonly deliveries: Pick<DeliveryStore, 'add'>;
+  /** Called for each delivery whose signature was checked, with what came of it. */
+  readonly onSignature: (fits: boolean) => void;
   /** Gets one for every request. */
   readonly receipts: Pick<WebhookReceipts, 'add'>;
   /** Called when a delivery that waits is on disk: wakes the inbox. */
@@ -103,12 +105,16 @@ async function receive(
     !options.parser.verify(request.headers, body, options.secret)
   ) {
     log.warn(named, 'webhook refused: bad signature');
+    afterwards(() => options.onSignature(false));
     throw new ProblemError(
       401,
       'The signature does not fit the body. Is the secret of the webhook the one configured here?',
     );
   }
 
+  if (options.secret !== undefined) {
+    afterwards(() => options.onSignature(true));
+  }
   const {
     event,
     orderKey: queue,

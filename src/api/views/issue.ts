@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatIssue, type RepositoryRef } from '../../domain/issue.ts';
+import { formatIssue, pullRequestUrl, type RepositoryRef } from '../../domain/issue.ts';
 import { addUsage, noUsage } from '../../domain/usage.ts';
 import type { IssueRecord, RunRecord } from '../../store/store.ts';
 import { outcomeView, phaseView, statusView } from './phase.ts';
@@ -121,9 +121,4 @@ export function viewIssueDetail(
     runs: runs.map(viewRun),
     workflow,
   };
-}
-
-/** Issues and pull requests share their numbers, and a forge leads from `issues/<n>` to the pull request. */
-function pullRequestUrl(issueUrl: string, number: number): string {
-  return issueUrl.replace(/\d+$/, String(number));
 }

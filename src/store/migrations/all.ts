@@ -4,6 +4,7 @@ import { models } from './0002-models.ts';
 import { reconcile } from './0003-reconcile.ts';
 import { onTheForge } from './0004-on-the-forge.ts';
 import { api } from './0005-api.ts';
+import { notifications } from './0006-notifications.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-reconcile': reconcile,
   '0004-on-the-forge': onTheForge,
   '0005-api': api,
+  '0006-notifications': notifications,
 };
