@@ -43,6 +43,11 @@ export interface DeliveryStore {
   postpone(sequence: number, reason: string, dueAt: number): Promise<void>;
   /** Newest first. */
   list(filter: DeliveryFilter): Promise<readonly ListedDelivery[]>;
+  /**
+   * Empties headers and body of those that wait no more and were received before a time; of 1,000 at once, the oldest
+   * first. What became of them stays, and their digest: one that comes once more is known.
+   */
+  emptySettled(receivedBefore: number): Promise<void>;
 }
 
 /** What is not given is not asked for. Times are of the receipt: `since` is the first, `until` the first no more. */
