@@ -126,6 +126,23 @@ export function createComparison(ports: {
         },
         key: `${action} ${at}`,
       });
+    } else if (
+      itsOwn &&
+      item.state === 'open' &&
+      record.prNumber === undefined &&
+      record.phase !== 'destroyed'
+    ) {
+      found.push({
+        event: {
+          ...aboutItem(repository, item),
+          type: 'pull_request',
+          action: 'opened',
+          merged: false,
+          head,
+          at: item.createdAt,
+        },
+        key: 'opened',
+      });
     }
     return found;
   }

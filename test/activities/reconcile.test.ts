@@ -154,6 +154,14 @@ function openPull({ alice }: Stage, issue: number): number {
   return alice.openPullRequest({ title: 'Work', head: `bot-bottle/issue-${issue}` });
 }
 
+/** One that the life knows of. */
+async function itsPull(stage: Stage, number: number): Promise<number> {
+  const pull = openPull(stage, number);
+  const { firstSeen } = await stage.store.repositories.see(stage.repository);
+  await stage.store.issues.update({ repository: firstSeen, number }, { prNumber: pull });
+  return pull;
+}
+
 describe('a turn of reconcile finds', () => {
   test('a target that has no life, once, and its comments for the first run to read', async () => {
     const stage = await aForge();
@@ -177,7 +185,8 @@ describe('a turn of reconcile finds', () => {
     stage.alice.comment(number, 'it is urgent');
     stage.alice.review(pull, { verdict: 'changes_requested', body: 'not yet' });
     stage.site.pass(1_000);
-    await beginLife(stage, number, { phase: 'frozen' }, stage.repository, stage.site.nextTime());
+    const life = { phase: 'frozen', prNumber: pull } as const;
+    await beginLife(stage, number, life, stage.repository, stage.site.nextTime());
     expect(await reconcile(stage)).toHaveLength(3);
     expect(stage.signals.sent).toEqual([]);
     expect(stage.signals.commands).toEqual([]);
@@ -190,8 +199,8 @@ describe('a turn of reconcile finds', () => {
   test('no instruction in what was changed since it was written: it does not tell by whom', async () => {
     const stage = await aForge();
     const number = aTarget(stage);
-    const pull = openPull(stage, number);
     await beginLife(stage, number);
+    const pull = await itsPull(stage, number);
     stage.mallory.editComment(stage.alice.comment(number, 'looks good'), '/bottle approve');
     stage.mallory.editComment(stage.alice.comment(number, 'really'), 'delete everything');
     stage.alice.review(pull, {
@@ -220,7 +229,7 @@ describe('a turn of reconcile finds', () => {
     const stage = await aForge();
     const number = aTarget(stage);
     await beginLife(stage, number);
-    const pull = openPull(stage, number);
+    const pull = await itsPull(stage, number);
     await reconcile(stage);
     stage.alice.comment(number, 'one');
     stage.alice.comment(pull, 'two');
@@ -273,7 +282,7 @@ describe('a turn of reconcile finds', () => {
       const stage = await aForge();
       const number = aTarget(stage);
       await beginLife(stage, number);
-      const pull = openPull(stage, number);
+      const pull = await itsPull(stage, number);
       expect(await reconcile(stage)).toEqual([]);
       stage.alice.comment(pull, 'thanks');
       stage.alice[how === 'merged' ? 'merge' : 'close'](pull);
@@ -288,11 +297,23 @@ describe('a turn of reconcile finds', () => {
     });
   }
 
-  test('not the end of a pull request that was known before another life took its branch', async () => {
+  test('a pull request of the branch that the life does not know of, once', async () => {
     const stage = await aForge();
     const number = aTarget(stage);
     await beginLife(stage, number);
     const pull = openPull(stage, number);
+    expect(await reconcile(stage)).toEqual(['pull_request opened 1']);
+    expect(stage.signals.sent).toMatchObject([
+      { event: { signal: 'pr_event', event: { action: 'opened', number: pull, sender: 'alice' } } },
+    ]);
+    expect(await reconcile(stage)).toEqual([]);
+  });
+
+  test('not the end of a pull request that was known before another life took its branch', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    await beginLife(stage, number);
+    const pull = await itsPull(stage, number);
     stage.alice.close(pull);
     expect(await reconcile(stage)).toEqual(['pull_request closed 1']);
     await beginLife(stage, number);
@@ -305,7 +326,7 @@ describe('a turn of reconcile finds', () => {
     const number = aTarget(stage);
     stage.alice.openIssue({ title: 'Stays open' });
     await beginLife(stage, number, { phase: 'destroyed' });
-    const pull = openPull(stage, number);
+    const pull = await itsPull(stage, number);
     stage.alice.close(pull);
     stage.alice.close(number);
     expect(await reconcile(stage)).toEqual([]);
@@ -322,7 +343,7 @@ describe('a turn of reconcile finds', () => {
     const stage = await aForge();
     const number = aTarget(stage);
     await beginLife(stage, number);
-    const pull = openPull(stage, number);
+    const pull = await itsPull(stage, number);
     await reconcile(stage);
     stage.alice.close(pull);
     const { at } = (await stage.forge.listStateChanges(stage.repository, pull))[0] ?? { at: NaN };
@@ -341,7 +362,7 @@ describe('a turn of reconcile finds', () => {
     const stage = await aForge();
     const number = aTarget(stage);
     await beginLife(stage, number);
-    const pull = openPull(stage, number);
+    const pull = await itsPull(stage, number);
     await reconcile(stage);
     stage.alice.close(number);
     stage.alice.merge(pull);
@@ -445,7 +466,7 @@ describe('a turn of reconcile', () => {
     const stage = await aForge();
     const number = aTarget(stage);
     await beginLife(stage, number);
-    openPull(stage, number);
+    await itsPull(stage, number);
     await reconcile(stage);
     // Two looks that found it the same, 2 s apart, are for good.
     await delay(2_000);
@@ -480,7 +501,7 @@ describe('a turn of reconcile', () => {
       const stage = await aForge();
       const number = aTarget(stage);
       await beginLife(stage, number);
-      const pull = openPull(stage, number);
+      const pull = await itsPull(stage, number);
       if (method !== 'listOpenItems') {
         await reconcile(stage);
       }
