@@ -15,6 +15,8 @@ export interface DeliveryHandlerParts extends CommentCommandParts {
   readonly parser: WebhookParser;
   readonly forge: CommentCommandParts['forge'] & Pick<ForgeDirectory, 'isOrgMember' | 'canWrite'>;
   readonly signals: WorkflowSignals;
+  /** Whether we put labels on issues that have a life. */
+  readonly labels: boolean;
   /** The org whose members may instruct agents in every repository. */
   readonly org: string;
 }
@@ -34,7 +36,7 @@ type EventOf<Type extends ForgeEvent['type']> = Extract<ForgeEvent, { type: Type
 export function deliveryHandler(
   parts: DeliveryHandlerParts,
 ): (delivery: Delivery) => Promise<Handled> {
-  const { store, parser, forge, signals, org, log } = parts;
+  const { store, parser, forge, signals, labels, org, log } = parts;
   const doCommand = commentCommands(parts);
   let ownLogin: string | undefined;
 
@@ -64,10 +66,13 @@ export function deliveryHandler(
   }
 
   async function handleIssue(
-    { sequence }: Delivery,
+    { sequence, source }: Delivery,
     issue: IssueRef,
     event: EventOf<'issue'>,
   ): Promise<Handled> {
+    if (source === 'webhook' && (await isOurLabel(issue, event))) {
+      return ignored('our own label: where a person shares our account, a reconcile finds theirs');
+    }
     if (await isKnownChange(sequence, event)) {
       return ignored(alreadyTold);
     }
@@ -80,6 +85,19 @@ export function deliveryHandler(
       event: { sequence, action, sender },
     });
     return { state: 'dispatched' };
+  }
+
+  /** Where an issue had no life we have not labelled it. */
+  async function isOurLabel(
+    issue: IssueRef,
+    { action, sender }: EventOf<'issue'>,
+  ): Promise<boolean> {
+    return (
+      labels &&
+      action === 'labelled' &&
+      sender === (await findOwnLogin()) &&
+      (await store.issues.read(issue)) !== undefined
+    );
   }
 
   async function handlePullRequest(

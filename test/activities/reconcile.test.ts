@@ -43,6 +43,7 @@ async function aForge() {
     store,
     forge: new MemoryForge(site, 'bot'),
     signals,
+    labels: true,
     lookAt: () => 'look',
     org: 'bot-bottle',
     log,
