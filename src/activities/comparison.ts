@@ -126,23 +126,21 @@ export function createComparison(ports: {
         },
         key: `${action} ${at}`,
       });
-    } else if (
-      itsOwn &&
-      item.state === 'open' &&
-      record.prNumber === undefined &&
-      record.phase !== 'destroyed'
-    ) {
-      found.push({
-        event: {
-          ...aboutItem(repository, item),
-          type: 'pull_request',
-          action: 'opened',
-          merged: false,
-          head,
-          at: item.createdAt,
-        },
-        key: 'opened',
-      });
+    } else if (itsOwn && item.state === 'open' && record.phase !== 'destroyed') {
+      const about = {
+        ...aboutItem(repository, item),
+        type: 'pull_request',
+        merged: false,
+      } as const;
+      const { headCommit } = pull;
+      const shown = await store.reconcile.shownCommit(repository.id, item.number);
+      if (record.prNumber === undefined) {
+        const event = { ...about, action: 'opened', head, at: item.createdAt } as const;
+        found.push({ event, key: 'opened' });
+      } else if (shown !== undefined && shown !== headCommit) {
+        const event = { ...about, action: 'synchronized', head } as const;
+        found.push({ event, key: `synchronized ${headCommit}` });
+      }
     }
     return found;
   }

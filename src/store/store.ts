@@ -481,6 +481,10 @@ export interface ReconcileStore {
    * @param beganAt when the look began, by our clock
    */
   recordLook(item: ReconciledItem, beganAt: number): Promise<void>;
+  /** A commit of a pull request has been given our status; the latest one counts. */
+  recordShown(repositoryId: number, number: number, headCommit: string): Promise<void>;
+  /** Undefined where no commit was ever given one. */
+  shownCommit(repositoryId: number, number: number): Promise<string | undefined>;
   /** Keeps the newest 1,000. */
   recordTurn(turn: ReconcileTurn): Promise<void>;
   /** Newest first. */

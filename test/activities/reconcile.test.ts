@@ -310,6 +310,19 @@ describe('a turn of reconcile finds', () => {
     expect(await reconcile(stage)).toEqual([]);
   });
 
+  test('a push to its pull request after the commit that has our status, once', async () => {
+    const stage = await aForge();
+    const number = aTarget(stage);
+    await beginLife(stage, number);
+    const pull = await itsPull(stage, number);
+    const { headCommit } = await stage.forge.readPullRequest(stage.repository, pull);
+    await stage.store.reconcile.recordShown(stage.repository.id, pull, headCommit);
+    expect(await reconcile(stage)).toEqual([]);
+    stage.alice.push(`bot-bottle/issue-${number}`);
+    expect(await reconcile(stage)).toEqual(['pull_request synchronized 1']);
+    expect(await reconcile(stage)).toEqual([]);
+  });
+
   test('not the end of a pull request that was known before another life took its branch', async () => {
     const stage = await aForge();
     const number = aTarget(stage);

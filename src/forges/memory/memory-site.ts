@@ -157,9 +157,11 @@ export class MemorySite {
     const head = new Set(before).add(this.nextId());
     repository.branches.set(branch, head);
     for (const { items } of this.#repositories.values()) {
-      for (const { state, pull } of items.values()) {
+      for (const item of items.values()) {
+        const { state, pull } = item;
         if (state === 'open' && pull?.headRepositoryId === repository.id && pull.head === branch) {
           pull.headCommit = newestOf(head);
+          item.changedAt = this.nextTime();
         }
       }
     }
