@@ -133,6 +133,7 @@ export async function startOrchestrator(
   };
 
   const inbox = createInbox({
+    labels: config.stateLabels,
     store,
     parser,
     forge,

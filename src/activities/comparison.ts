@@ -57,17 +57,18 @@ export function createComparison(ports: {
   };
 
   async function missedOfIssue(
-    { issue, repository, record }: ChangedIssue,
+    changed: ChangedIssue,
     item: ForgeItem,
     since: number | undefined,
   ): Promise<FoundEvent[]> {
-    const found = await missedComments(repository, item, undefined);
+    const { issue, repository, record } = changed;
+    const found = await missedComments(changed, item, undefined);
     const about = aboutItem(repository, item);
     const asked = await isAskedFor(item);
     if (record === undefined) {
       if (asked && item.state === 'open') {
-        // Before its comments, which are for the life that begins.
-        const event = { ...about, type: 'issue', action: 'opened', at: item.createdAt } as const;
+        // Behind its comments, which the first run is to find.
+        const event = { ...about, type: 'issue', action: 'opened' } as const;
         found.push({ event, key: `opened ${item.changedAt}` });
       }
       return found;
@@ -96,13 +97,14 @@ export function createComparison(ports: {
   }
 
   async function missedOfPullRequest(
-    { repository, record }: ChangedIssue,
+    changed: ChangedIssue,
     item: ForgeItem,
     pull: PullRequest,
     since: number | undefined,
   ): Promise<FoundEvent[]> {
+    const { repository, record } = changed;
     const head = { branch: pull.headBranch, repositoryId: pull.headRepositoryId };
-    const found = await missedComments(repository, item, head);
+    const found = await missedComments(changed, item, head);
     const change = await missedStateChange(repository, item, since);
     const itsOwn =
       record?.branch === pull.headBranch && (record.prNumber ?? pull.number) === pull.number;
@@ -124,6 +126,21 @@ export function createComparison(ports: {
         },
         key: `${action} ${at}`,
       });
+    } else if (itsOwn && item.state === 'open' && record.phase !== 'destroyed') {
+      const about = {
+        ...aboutItem(repository, item),
+        type: 'pull_request',
+        merged: false,
+      } as const;
+      const { headCommit } = pull;
+      const shown = await store.reconcile.shownCommit(repository.id, item.number);
+      if (record.prNumber === undefined) {
+        const event = { ...about, action: 'opened', head, at: item.createdAt } as const;
+        found.push({ event, key: 'opened' });
+      } else if (shown !== undefined && shown !== headCommit) {
+        const event = { ...about, action: 'synchronized', head } as const;
+        found.push({ event, key: `synchronized ${headCommit}` });
+      }
     }
     return found;
   }
@@ -144,11 +161,13 @@ export function createComparison(ports: {
 
   /** Comments one by one; of reviews and their inline comments, one event per reviewer. */
   async function missedComments(
-    repository: RepositoryRef,
+    { repository, record }: ChangedIssue,
     item: ForgeItem,
     head: PullRequestHead | undefined,
   ): Promise<FoundEvent[]> {
     const found: FoundEvent[] = [];
+    const isOld = ({ createdAt }: Comment): boolean =>
+      record === undefined || Date.parse(createdAt) < wholeSeconds(record.beganAt);
     const reviewed = new Map<string, Comment[]>();
     for (const comment of await forge.listComments(repository, item.number)) {
       const { kind, author } = comment;
@@ -156,14 +175,14 @@ export function createComparison(ports: {
         continue;
       }
       if (kind === 'conversation') {
-        found.push(foundComment(repository, item, head, comment));
+        found.push(foundComment(repository, item, head, comment, isOld(comment)));
       } else {
         reviewed.set(author, [...(reviewed.get(author) ?? []), comment]);
       }
     }
     if (head !== undefined) {
       for (const [author, comments] of reviewed) {
-        found.push(foundReview(repository, item, head, author, comments));
+        found.push(foundReview(repository, item, head, author, comments, comments.every(isOld)));
       }
     }
     return found;
@@ -212,7 +231,8 @@ function foundComment(
   repository: RepositoryRef,
   item: ForgeItem,
   head: PullRequestHead | undefined,
-  { id, author, body, createdAt }: Comment,
+  { id, author, body, createdAt, edited }: Comment,
+  beforeLife: boolean,
 ): FoundEvent {
   return {
     event: {
@@ -221,10 +241,11 @@ function foundComment(
       action: 'created',
       commentId: id,
       author,
-      // Who may edit it is who wrote it or who administrates the repository.
       sender: author,
       body,
       head,
+      ...(edited === true && { edited }),
+      beforeLife,
       at: Date.parse(createdAt),
     },
     key: `comment ${id}`,
@@ -237,6 +258,7 @@ function foundReview(
   head: PullRequestHead,
   author: string,
   comments: readonly Comment[],
+  beforeLife: boolean,
 ): FoundEvent {
   const verdict = comments.findLast((comment) => comment.verdict !== undefined)?.verdict;
   return {
@@ -245,11 +267,17 @@ function foundReview(
       type: 'review',
       verdict: verdict ?? 'commented',
       head,
+      beforeLife,
       sender: author,
       at: Math.max(...comments.map(({ createdAt }) => Date.parse(createdAt))),
     },
     key: comments.map(({ kind, id }) => `${kind} ${id}`).join(),
   };
+}
+
+/** The forge's clock has no smaller unit. */
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1_000) * 1_000;
 }
 
 function aboutItem(

@@ -3,6 +3,9 @@ import type { BottleHost } from '../bottles/host.ts';
 import type { Store } from '../store/store.ts';
 import { withHeartbeat } from './heartbeat.ts';
 
+/** For who wants to know what was delivered. Nothing reads a settled delivery again. */
+const bodiesKeptMs = 30 * 86_400_000;
+
 export interface LeftoverActivities {
   /** Idempotent. */
   destroyLeftovers(): Promise<{ destroyed: number }>;
@@ -14,7 +17,7 @@ export type WorkflowLookup =
   | { readonly state: 'unknown' };
 
 /**
- * Finds bottles nobody is responsible for any more. One whose workflow Temporal does not know is only reported: a
+ * Finds bottles nobody is responsible for any more, and empties old deliveries. One whose workflow Temporal does not know is only reported: a
  * namespace that was lost must not take people's work with it.
  */
 export function createLeftoverActivities(ports: {
@@ -39,6 +42,7 @@ export function createLeftoverActivities(ports: {
         }
       }
       await markDestroyed();
+      await store.deliveries.emptySettled(Date.now() - bodiesKeptMs);
       await withHeartbeat(() => host.removeExpired());
       return { destroyed };
     },

@@ -1,5 +1,10 @@
 import { Context } from '@temporalio/activity';
-import { ForgeError, ForgeNotFoundError, ForgeUnavailableError } from '../domain/errors.ts';
+import {
+  ForgeDeniedError,
+  ForgeError,
+  ForgeNotFoundError,
+  ForgeUnavailableError,
+} from '../domain/errors.ts';
 import type { RepositoryRef } from '../domain/issue.ts';
 import type { ForgeItem } from '../forges/forge.ts';
 import type { FoundOnForge } from '../notifications/webhook-watch.ts';
@@ -13,8 +18,8 @@ import type { ReconcilePorts } from './reconcile.ts';
 const overlapMs = 60_000;
 /** For repositories where nothing is open: nothing there tells the time by the forge's clock. */
 const clocksDifferMs = 86_400_000;
-/** One issue that the forge cannot answer for holds back no other. As many are a forge that is down. */
-const failuresToGiveUp = 3;
+/** One issue that the forge cannot answer for holds back no other. As many in a row may be a forge that is down. */
+const failuresToDoubt = 3;
 
 /**
  * Compares the forge with what was seen, and puts what nobody told of into the inbox: from there it goes the way of every
@@ -31,6 +36,8 @@ export async function takeTurn(
   const compare = createComparison(ports);
   const changedIssues = createChangedIssues(forge, store, bear);
   const failures: ForgeError[] = [];
+  let unansweredInARow = 0;
+  let isDown = false;
   const found: Record<string, number> = {};
   let lookedAt = 0;
 
@@ -120,21 +127,43 @@ export async function takeTurn(
     return byOwner;
   }
 
-  /** Leaves out what was deleted or is hidden from us now, and remembers what the forge did not answer. */
+  /**
+   * Leaves out what was deleted or is hidden from us now, and remembers what the forge did not answer or refused: the
+   * cursor waits for it. Ends the turn when the forge is down or does not know us.
+   */
   async function bear(work: () => Promise<void>): Promise<void> {
     try {
       await work();
+      unansweredInARow = 0;
     } catch (error) {
+      if (isDown || !isOfOneItem(error)) {
+        throw error;
+      }
       if (error instanceof ForgeNotFoundError) {
         log.debug({ reason: error.message }, 'reconcile leaves out what is gone');
-      } else if (
-        !(error instanceof ForgeUnavailableError) ||
-        failures.push(error) >= failuresToGiveUp
-      ) {
-        throw error;
+        return;
+      }
+      failures.push(error);
+      if (error instanceof ForgeUnavailableError && ++unansweredInARow >= failuresToDoubt) {
+        await mustAnswer();
       }
     }
   }
+
+  /** The same few items may fail in every turn, next to each other. */
+  async function mustAnswer(): Promise<void> {
+    isDown = true;
+    await forge.whoAmI();
+    isDown = false;
+    unansweredInARow = 0;
+  }
+}
+
+/** A token that is not accepted is so everywhere. */
+function isOfOneItem(error: unknown): error is ForgeError {
+  return (
+    error instanceof ForgeError && !(error instanceof ForgeDeniedError && error.status === 401)
+  );
 }
 
 function foundOnForge(

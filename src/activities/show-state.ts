@@ -57,6 +57,7 @@ export function stateShower(ports: ShowStatePorts): ReportActivities['showState'
         description,
         url: publicUrl,
       });
+      await store.reconcile.recordShown(repository.id, pullRequest, headCommit);
     });
   }
 

@@ -9,8 +9,8 @@ export type CommentVerdict =
 export interface JudgedComment {
   /** Who wrote it. */
   readonly author: string;
-  /** Who changed it last; the author when nobody did. */
-  readonly editor: string;
+  /** Who changed it last; the author when nobody did; undefined when somebody did and the forge does not tell who. */
+  readonly editor: string | undefined;
   readonly body: string;
   /** Its id is known as one that the orchestrator or an agent posted. */
   readonly ownById: boolean;
@@ -40,6 +40,12 @@ export function judgeComment(
     return {
       counts: false,
       reason: `${comment.author} can neither write to the repository nor is a member of the org`,
+    };
+  }
+  if (comment.editor === undefined) {
+    return {
+      counts: false,
+      reason: 'changed since it was written, and the forge does not tell by whom: write it again',
     };
   }
   if (!trusted.has(comment.editor)) {

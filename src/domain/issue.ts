@@ -61,6 +61,11 @@ export interface Comment {
   readonly author: string;
   readonly body: string;
   readonly createdAt: string;
+  /**
+   * Whether it was changed since, by anybody. A push that touches the line of an inline comment may count as one. Never
+   * told of a review's own text.
+   */
+  readonly edited?: boolean;
   readonly url: string;
   /** For `inline`: the file, and the line in it if the forge gives one. */
   readonly path?: string;

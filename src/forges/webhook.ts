@@ -59,13 +59,20 @@ export type ForgeEvent =
       readonly body: string;
       /** Set when it is below a PR. */
       readonly head: PullRequestHead | undefined;
+      /** A reconcile found it changed since it was written: nobody knows by whom. */
+      readonly edited?: boolean;
+      readonly beforeLife?: BeforeLife;
     })
   /** A submitted review. Neither its id nor its inline comments are in the payload: read them from the forge. */
   | (EventBase & {
       readonly type: 'review';
       readonly verdict: ReviewVerdict;
       readonly head: PullRequestHead;
+      readonly beforeLife?: BeforeLife;
     });
+
+/** What was written before a life began is for its agent to read. It asks for nothing by itself. Webhooks tell when it happens. */
+type BeforeLife = boolean;
 
 export interface PullRequestHead {
   readonly branch: string;

@@ -15,6 +15,8 @@ export interface DeliveryHandlerParts extends CommentCommandParts {
   readonly parser: WebhookParser;
   readonly forge: CommentCommandParts['forge'] & Pick<ForgeDirectory, 'isOrgMember' | 'canWrite'>;
   readonly signals: WorkflowSignals;
+  /** Whether we put labels on issues that have a life. */
+  readonly labels: boolean;
   /** The org whose members may instruct agents in every repository. */
   readonly org: string;
 }
@@ -34,7 +36,7 @@ type EventOf<Type extends ForgeEvent['type']> = Extract<ForgeEvent, { type: Type
 export function deliveryHandler(
   parts: DeliveryHandlerParts,
 ): (delivery: Delivery) => Promise<Handled> {
-  const { store, parser, forge, signals, org, log } = parts;
+  const { store, parser, forge, signals, labels, org, log } = parts;
   const doCommand = commentCommands(parts);
   let ownLogin: string | undefined;
 
@@ -64,10 +66,13 @@ export function deliveryHandler(
   }
 
   async function handleIssue(
-    { sequence }: Delivery,
+    { sequence, source }: Delivery,
     issue: IssueRef,
     event: EventOf<'issue'>,
   ): Promise<Handled> {
+    if (source === 'webhook' && (await isOurLabel(issue, event))) {
+      return ignored('our own label: where a person shares our account, a reconcile finds theirs');
+    }
     if (await isKnownChange(sequence, event)) {
       return ignored(alreadyTold);
     }
@@ -80,6 +85,19 @@ export function deliveryHandler(
       event: { sequence, action, sender },
     });
     return { state: 'dispatched' };
+  }
+
+  /** Where an issue had no life we have not labelled it. */
+  async function isOurLabel(
+    issue: IssueRef,
+    { action, sender }: EventOf<'issue'>,
+  ): Promise<boolean> {
+    return (
+      labels &&
+      action === 'labelled' &&
+      sender === (await findOwnLogin()) &&
+      (await store.issues.read(issue)) !== undefined
+    );
   }
 
   async function handlePullRequest(
@@ -115,7 +133,7 @@ export function deliveryHandler(
     const { action, commentId: id, author, sender, body, number: on, repository } = event;
     const judged = await judge(repository, {
       author,
-      editor: sender,
+      editor: event.edited === true ? undefined : sender,
       body,
       ownById: await store.comments.isOwn(repository.id, id),
     });
@@ -136,6 +154,9 @@ export function deliveryHandler(
     }
     const comment = { kind: 'conversation', id, author, on, sequence } as const;
     await store.comments.record({ issue, ...comment, verdict });
+    if (event.beforeLife === true) {
+      return ignored(verdict.counts ? writtenBefore : verdict.reason);
+    }
     if (command !== undefined) {
       const { title, url } = event;
       await doCommand({
@@ -156,15 +177,17 @@ export function deliveryHandler(
 
   /** One signal stands for the whole review: the workflow asks the store what is unread. */
   async function handleReview(
-    { sequence }: Delivery,
+    { sequence, source }: Delivery,
     issue: IssueRef,
-    { sender, number: on, repository }: EventOf<'review'>,
+    { sender, number: on, repository, beforeLife }: EventOf<'review'>,
   ): Promise<Handled> {
     const fresh = await reviewComments(repository, on, sender, sequence);
     let first: { comment: Comment; verdict: CommentVerdict } | undefined;
     for (const comment of fresh) {
-      const { kind, id, author, body } = comment;
-      const verdict = await judge(repository, { author, editor: sender, body, ownById: false });
+      const { kind, id, author, body, edited } = comment;
+      // Who has just submitted a review may have changed it while it was a draft.
+      const editor = source === 'reconcile' && edited === true ? undefined : sender;
+      const verdict = await judge(repository, { author, editor, body, ownById: false });
       await store.comments.record({ issue, kind, id, author, on, sequence, verdict });
       if (first === undefined || (!first.verdict.counts && verdict.counts)) {
         first = { comment, verdict };
@@ -175,9 +198,10 @@ export function deliveryHandler(
     }
     const { comment, verdict } = first;
     const { kind, id, author } = comment;
-    return verdict.counts
-      ? signalComment(issue, { sequence, kind, id, author, on })
-      : ignored(verdict.reason);
+    if (!verdict.counts || beforeLife === true) {
+      return ignored(verdict.counts ? writtenBefore : verdict.reason);
+    }
+    return signalComment(issue, { sequence, kind, id, author, on });
   }
 
   /**
@@ -224,7 +248,7 @@ export function deliveryHandler(
     const own = await findOwnLogin();
     const trusted = new Set<string>();
     if (!isOwnComment(comment, own)) {
-      for (const login of new Set([comment.author, comment.editor])) {
+      for (const login of new Set([comment.author, comment.editor ?? comment.author])) {
         if (await mayInstruct(repository, login)) {
           trusted.add(login);
         }
@@ -255,6 +279,8 @@ export function deliveryHandler(
 }
 
 const alreadyTold = 'an earlier delivery told of it';
+const writtenBefore =
+  'written before the life began: its next run reads it, and none begins for it';
 
 function ignored(reason: string): Handled {
   return { state: 'ignored', reason };

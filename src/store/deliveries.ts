@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { Kysely, Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 import { orderKey } from '../domain/order-key.ts';
 import type { Schema } from './schema.ts';
 import type {
@@ -77,6 +77,16 @@ export function deliveryStore(db: Kysely<Schema>, database: Database.Database): 
       if (until !== undefined) query = query.where('received_at', '<', until);
       if (after !== undefined) query = query.where('sequence', '<', after);
       return (await query.execute()).map(toListedDelivery);
+    },
+
+    async emptySettled(receivedBefore) {
+      // Literal, as the index has it: SQLite does not look for it with parameters.
+      await sql`update deliveries set headers = '{}', body = x''
+        where sequence in (
+          select sequence from deliveries
+          where state <> 'waiting' and length(body) > 0 and received_at < ${receivedBefore}
+          order by received_at limit 1000
+        )`.execute(db);
     },
   };
 }

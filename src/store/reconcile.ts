@@ -62,6 +62,23 @@ export function reconcileStore(db: Kysely<Schema>): ReconcileStore {
         .execute();
     },
 
+    async recordShown(repositoryId, number, headCommit) {
+      await db
+        .replaceInto('shown_commits')
+        .values({ repository_id: repositoryId, number, head_commit: headCommit })
+        .execute();
+    },
+
+    async shownCommit(repositoryId, number) {
+      const row = await db
+        .selectFrom('shown_commits')
+        .select('head_commit')
+        .where('repository_id', '=', repositoryId)
+        .where('number', '=', number)
+        .executeTakeFirst();
+      return row?.head_commit;
+    },
+
     async recordTurn({ beganAt, endedAt, requests, lookedAt, found, problem }) {
       await db.transaction().execute(async (transaction) => {
         await transaction

@@ -26,6 +26,7 @@ export interface Schema {
   readonly reconcile_cursors: { readonly repository_id: number; readonly since: number };
   readonly reconcile_looks: ReconcileLooksTable;
   readonly reconcile_turns: ReconcileTurnsTable;
+  readonly shown_commits: ShownCommitsTable;
 }
 
 export type Flag = 0 | 1;
@@ -76,6 +77,12 @@ interface ReconcileTurnsTable {
   readonly looked_at: number;
   readonly found: string;
   readonly problem: string | null;
+}
+
+interface ShownCommitsTable {
+  readonly repository_id: number;
+  readonly number: number;
+  readonly head_commit: string;
 }
 
 interface RepositoriesTable {

@@ -43,6 +43,11 @@ export interface DeliveryStore {
   postpone(sequence: number, reason: string, dueAt: number): Promise<void>;
   /** Newest first. */
   list(filter: DeliveryFilter): Promise<readonly ListedDelivery[]>;
+  /**
+   * Empties headers and body of those that wait no more and were received before a time; of 1,000 at once, the oldest
+   * first. What became of them stays, and their digest: one that comes once more is known.
+   */
+  emptySettled(receivedBefore: number): Promise<void>;
 }
 
 /** What is not given is not asked for. Times are of the receipt: `since` is the first, `until` the first no more. */
@@ -476,6 +481,10 @@ export interface ReconcileStore {
    * @param beganAt when the look began, by our clock
    */
   recordLook(item: ReconciledItem, beganAt: number): Promise<void>;
+  /** A commit of a pull request has been given our status; the latest one counts. */
+  recordShown(repositoryId: number, number: number, headCommit: string): Promise<void>;
+  /** Undefined where no commit was ever given one. */
+  shownCommit(repositoryId: number, number: number): Promise<string | undefined>;
   /** Keeps the newest 1,000. */
   recordTurn(turn: ReconcileTurn): Promise<void>;
   /** Newest first. */

@@ -197,6 +197,13 @@ describe('the state on the forge', () => {
     expect((await forge.readIssue(repository, number)).labels).toEqual(['bot-bottle:demo']);
   });
 
+  test('is remembered with the commit that has it', async () => {
+    const { forge, pullRequest, repository, show, store } = await withPullRequest();
+    await show({ status: { pullRequest, ...pending }, pushes: 0 });
+    const { headCommit } = await forge.readPullRequest(repository, pullRequest);
+    expect(await store.reconcile.shownCommit(repository.id, pullRequest)).toBe(headCommit);
+  });
+
   test('leaves labels alone that are not ours to set', async () => {
     const { alice, forge, number, pullRequest, repository, show } = await withPullRequest();
     alice.setLabels(number, ['bot-bottle:demo', 'bottle/mine']);

@@ -48,6 +48,7 @@ export interface ForgePerson {
   close(number: number): Done<void>;
   reopen(number: number): Done<void>;
   comment(number: number, body: string): Done<number>;
+  editComment(commentId: number, body: string): Done<void>;
   /** Of the newest commit of a branch, the newest last. */
   statuses(branch: string): Done<readonly CommitStatus[]>;
   /** Those that the repository has, whoever uses them. */
@@ -389,6 +390,20 @@ export function describeForgeContract(name: string, setup: () => Promise<ForgeWo
         });
         expect(Date.parse(comment?.createdAt ?? '')).not.toBeNaN();
         expect(comment?.url).toContain(ref.name);
+      });
+
+      test('a comment says that it was changed', async () => {
+        const number = await alice.openIssue({ title: 'Talk' });
+        const id = await alice.comment(number, 'a');
+        expect((await forge.listComments(ref, number))[0]?.edited ?? false).toBe(false);
+
+        // The forge's clock has whole seconds.
+        const changed = await until('the change', async () => {
+          await alice.editComment(id, `a ${Date.now()}`);
+          return (await forge.listComments(ref, number)).find(({ edited }) => edited === true);
+        });
+
+        expect(changed.body).toMatch(/^a \d+$/);
       });
 
       test('below a pull request, reviews and their inline comments are among them', async () => {

@@ -27,6 +27,7 @@ describe('a comment does not count', () => {
     ['of an outsider', { author: 'mallory', editor: 'mallory' }, /^mallory can neither write/],
     ['of an outsider, changed by a writer', { author: 'mallory' }, /^mallory can neither write/],
     ['of a writer, changed by an outsider', { editor: 'mallory' }, /^last changed by mallory/],
+    ['of a writer, changed by nobody knows whom', { editor: undefined }, /does not tell by whom/],
     ['that we posted, by its id', { ownById: true }, /posted by the orchestrator/],
     ['that we posted, changed by a writer', { author: 'bot', ownById: true }, /posted by/],
     ['with our marker, of our account', { author: 'bot', body: marked }, /posted by/],

@@ -29,6 +29,7 @@ createInbox({
       process.kill(process.pid, 'SIGKILL');
     },
   },
+  labels: true,
   lookAt: () => '',
   org: 'bot-bottle',
   log: pino({ level: 'silent' }),

@@ -12,7 +12,8 @@ import {
   resigned,
   type RecordedDelivery,
 } from '../api/recorded-deliveries.ts';
-import { freshPath } from '../store/fresh-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { freshPath, issueOf } from '../store/fresh-store.ts';
 import { until } from '../support/until.ts';
 import { setStage } from './stage.ts';
 
@@ -23,6 +24,25 @@ function issueOpened(number: number, title = `Issue ${number}`): RecordedDeliver
   body.number = number;
   body.issue = { ...body.issue, number, title };
   return resigned(opened, JSON.stringify(body));
+}
+
+/** Of the recorded deliveries' issue 1. */
+async function beginLife(store: Store): Promise<void> {
+  await store.issues.beginLife({
+    issue: issueOf(1),
+    workflowId: 'w',
+    life: 1,
+    slug: 'acme-widgets-1-00000001',
+    title: 'The title of the issue',
+    url: 'http://gitea.example/acme/widgets/issues/1',
+    agentName: 'demo',
+    bottleNames: [],
+    backendName: 'local',
+    agentGitUser: 'demo',
+    branch: 'bot-bottle/issue-1',
+    prNumber: 5,
+    beganAt: 1,
+  });
 }
 
 describe('the inbox', () => {
@@ -103,29 +123,32 @@ describe('the inbox', () => {
     expect(signals.sent.map(({ issue }) => issue.repository.name)).toEqual(['widgets', 'widgets']);
   });
 
+  test('hears of a label of our own account only where no life was', async () => {
+    const { deliver, settled, signals, store } = await setStage();
+    const byUs = (time: string): RecordedDelivery => {
+      const delivery = recordedDelivery('05');
+      const body = JSON.parse(delivery.rawBody) as { sender: object; issue: object };
+      body.sender = { ...body.sender, login: 'bot' };
+      body.issue = { ...body.issue, updated_at: time };
+      return resigned(delivery, JSON.stringify(body));
+    };
+    await settled(await deliver(byUs('2026-11-21T08:00:00Z')));
+    expect(signals.sent).toHaveLength(1);
+    await beginLife(store);
+    const ignored = await settled(await deliver(byUs('2026-11-21T09:00:00Z')));
+    expect(ignored).toMatchObject({
+      state: 'ignored',
+      reason: expect.stringContaining('our own label') as string,
+    });
+    await settled(await deliver(recordedDelivery('05')));
+    expect(signals.sent).toHaveLength(2);
+  });
+
   test("begins a workflow for a reopened pull request with the issue's own title", async () => {
     const { deliver, settled, signals, store } = await setStage();
     const reopened = recordedDelivery('35');
     await settled(await deliver(reopened));
-    const issue = signals.sent[0]?.issue;
-    if (issue === undefined) {
-      throw new Error('nothing was sent');
-    }
-    await store.issues.beginLife({
-      issue,
-      workflowId: 'w',
-      life: 1,
-      slug: 'acme-widgets-1-00000001',
-      title: 'The title of the issue',
-      url: 'http://gitea.example/acme/widgets/issues/1',
-      agentName: 'demo',
-      bottleNames: [],
-      backendName: 'local',
-      agentGitUser: 'demo',
-      branch: 'bot-bottle/issue-1',
-      prNumber: 5,
-      beganAt: 1,
-    });
+    await beginLife(store);
     const later = reopened.rawBody.replace('2026-11-21T07:15:35Z', '2026-11-21T08:00:00Z');
     await settled(await deliver(resigned(reopened, later)));
     expect(signals.sent.map(({ title }) => title)).toEqual([

@@ -144,6 +144,7 @@ export async function setStage(path?: string): Promise<Stage> {
     parser: giteaWebhooks,
     forge,
     signals,
+    labels: true,
     lookAt: () => 'Look closely.',
     org: 'bot-bottle',
     log: pino({ level: 'silent' }),

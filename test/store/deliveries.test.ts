@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { NewDelivery } from '../../src/store/store.ts';
-import { freshStore } from './fresh-store.ts';
+import { freshPath, freshStore } from './fresh-store.ts';
 
 let counter = 0;
 
@@ -74,6 +75,28 @@ describe('webhook deliveries', () => {
     expect(await deliveries.list({ state: 'ignored', limit: 8 })).toMatchObject([
       { sequence: 1, state: 'ignored', reason: 'a push' },
     ]);
+  });
+
+  test('that are settled are empty after a while, and still known', async () => {
+    const path = freshPath();
+    const { deliveries } = await freshStore(path);
+    const old = delivery('1/1');
+    const { sequence } = await deliveries.add(old);
+    await deliveries.add(delivery('1/2'));
+    const recent = await deliveries.add(delivery('1/3', { receivedAt: 2_000 }));
+    await deliveries.markDispatched(sequence);
+    await deliveries.markIgnored(recent.sequence, 'a push');
+    await deliveries.emptySettled(2_000);
+    const database = new Database(path, { readonly: true });
+    onTestFinished(() => void database.close());
+    const kept = 'select sequence from deliveries where length(body) > 0 order by sequence';
+    expect(database.prepare(kept).pluck().all()).toEqual([2, 3]);
+    expect(await deliveries.list({ limit: 10 })).toMatchObject([
+      { sequence: 3, state: 'ignored', reason: 'a push' },
+      { sequence: 2, state: 'waiting' },
+      { sequence: 1, state: 'dispatched' },
+    ]);
+    expect(await deliveries.add(old)).toEqual({ sequence, known: true });
   });
 
   test('are due one per issue, the oldest first, none of a busy issue', async () => {

@@ -35,7 +35,7 @@ describe('a change of state', () => {
     expect(await stateChanges.isKnown(2, 7, 'closed', 10_000)).toBe(false);
   });
 
-  test('of the time before changes were recorded is known', async () => {
+  test('of the time before changes were recorded is known, also where two forges were', async () => {
     const path = freshPath();
     const database = new Database(path);
     const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database }) });
@@ -50,12 +50,16 @@ describe('a change of state', () => {
       (owner, repo, issue_number, slug, agent_name, bottle_names, backend_name, agent_git_user, pr_number, forge_host,
        repository_id, workflow_id, life, title, url, branch, began_at, phase, since)
       values ('acme', 'widgets', 1, 's', 'demo', '[]', 'local', 'bot', 5, 'gitea.example', 1, 'w', 1, '', '', '', 1,
-       'destroyed', 60000)`);
+       'destroyed', 7260000), ('acme', 'gadgets', 5, 't', 'demo', '[]', 'local', 'bot', 1, 'git.example', 1, 'v', 1,
+       '', '', '', 1, 'destroyed', 7200000)`);
     await db.destroy();
     const { stateChanges } = await freshStore(path);
     for (const number of [1, 5]) {
-      expect(await stateChanges.isKnown(1, number, 'reopened', 60_000)).toBe(true);
-      expect(await stateChanges.isKnown(1, number, 'reopened', 63_000)).toBe(false);
+      expect(await stateChanges.isKnown(1, number, 'reopened', 7_260_000)).toBe(true);
+      expect(await stateChanges.isKnown(1, number, 'reopened', 7_263_000)).toBe(false);
+      // Our clock may have been ahead by an hour.
+      expect(await stateChanges.isKnown(1, number, 'closed', 3_660_000)).toBe(true);
+      expect(await stateChanges.isKnown(1, number, 'closed', 3_663_000)).toBe(false);
     }
   });
 });

@@ -100,6 +100,7 @@ export function toComment(comment: GiteaComment): Comment {
     author: loginOf(comment.user),
     body: comment.body,
     createdAt: comment.created_at,
+    edited: comment.updated_at !== comment.created_at,
     url: comment.html_url,
   };
 }

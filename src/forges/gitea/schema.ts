@@ -106,6 +106,7 @@ export const commentSchema = z.object({
   body: text,
   user: author,
   created_at: z.string(),
+  updated_at: z.string(),
   html_url: z.string(),
 });
 export const commentsSchema = z.array(commentSchema);

@@ -157,9 +157,11 @@ export class MemorySite {
     const head = new Set(before).add(this.nextId());
     repository.branches.set(branch, head);
     for (const { items } of this.#repositories.values()) {
-      for (const { state, pull } of items.values()) {
+      for (const item of items.values()) {
+        const { state, pull } = item;
         if (state === 'open' && pull?.headRepositoryId === repository.id && pull.head === branch) {
           pull.headCommit = newestOf(head);
+          item.changedAt = this.nextTime();
         }
       }
     }
@@ -333,6 +335,17 @@ export class MemoryPerson {
   comment(number: number, body: string): number {
     const item = this.#item(number);
     return this.#site.addComment(this.#repository, item, { author: this.#login, body }).id;
+  }
+
+  /** Also one by somebody else. */
+  editComment(commentId: number, body: string): void {
+    for (const { comments } of this.#repository.items.values()) {
+      const index = comments.findIndex(({ id, kind }) => id === commentId && kind !== 'review');
+      const comment = comments[index];
+      if (comment !== undefined) {
+        comments[index] = { ...comment, body, edited: true };
+      }
+    }
   }
 
   /** Each as `<login> <reaction>`. */

@@ -3,7 +3,10 @@ import type { Migration } from 'kysely/migration';
 
 /**
  * What a reconcile goes by. Times of `cursors`, `looks` and `state_changes` are the forge's. Whatever had happened when an
- * issue last changed its phase is taken as told: nobody recorded it until now.
+ * issue last changed its phase, by our clock, is taken as told: nobody recorded it until now. Of closings that is an hour
+ * less, since our clock may be ahead: one that is told twice ends nothing else, and one that is missed leaves a bottle alive.
+ *
+ * The row of an issue may have the number of another forge's pull request: the newer counts.
  */
 const statements = [
   sql`alter table deliveries add column source text not null default 'webhook'
@@ -16,13 +19,13 @@ const statements = [
     sequence integer not null,
     primary key (repository_id, number, change)
   ) strict, without rowid`,
-  ...['issue_number', 'pr_number'].flatMap((number) =>
-    ['closed', 'reopened'].map(
-      (change) => sql`insert into state_changes
-        select repository_id, ${sql.raw(number)}, ${change}, max(since), 0 from forge_state
-        where ${sql.raw(number)} is not null group by repository_id, ${sql.raw(number)}`,
-    ),
-  ),
+  sql`insert into state_changes
+    select repository_id, number, change, max(since) - earlier, 0
+    from (
+      select repository_id, issue_number as number, since from forge_state
+      union all select repository_id, pr_number, since from forge_state where pr_number is not null
+    ), (select 'closed' as change, 3600000 as earlier union all select 'reopened', 0)
+    group by repository_id, number, change`,
   sql`create table reconcile_cursors (
     repository_id integer primary key,
     since integer not null
