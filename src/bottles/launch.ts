@@ -20,6 +20,7 @@ import type { Launched, LaunchOrder, RunKey, SandboxRequest } from './host.ts';
 import type { LaunchFile } from './launch-file.ts';
 import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
+import { makePromptFile } from './prompt-file.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
 import type { SocketPaths } from './sockets.ts';
@@ -187,6 +188,7 @@ async function makeBottle(
   const paths = pathsOf(host, slug);
   const run = runPathsOf(host, request);
   await mkdir(run.root, { recursive: true, mode: 0o700 });
+  makePromptFile(run.prompt);
   const makeState = async (): Promise<void> => {
     const uid = await claimUid(host.dataDirectory, slug);
     await writeManifest(paths, {
@@ -204,8 +206,6 @@ async function makeBottle(
     chmod(run.root, 0o711),
     makeState(),
     writeFile(run.launch, JSON.stringify(file), { mode: 0o600 }),
-    // Mounted before its text is known. The bottle's user reads it.
-    writeFile(run.prompt, '', { mode: 0o644, flag: 'a' }),
   ]);
 }
 
