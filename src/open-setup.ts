@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
+import { requireTokenFile } from './cli/connect.ts';
 import type { InitHandler } from './cli/init.ts';
 import type { WebhookHandler, WebhookReport } from './cli/webhook.ts';
 import { type ClientLoadOptions, loadClientConfig } from './config/load.ts';
@@ -52,13 +52,14 @@ function connect(apiUrl: string, token: string) {
 export async function openWatch(
   environment: Environment,
   client: ClientLoadOptions,
-  { port, dataDirectory }: Pick<SetupConfig, 'port' | 'dataDirectory'>,
+  { port }: Pick<SetupConfig, 'port'>,
   secret: string,
 ): Promise<DeliveryWatch> {
-  const { url, token } = loadClientConfig(environment, client);
+  const config = loadClientConfig(environment, client);
+  const { url, token } = config;
   const api = new ApiClient({
     url,
-    token: token ?? readToken(join(dataDirectory, 'api-token')),
+    token: token ?? readToken(requireTokenFile(config)),
     tokenSource: token === undefined ? 'the data directory' : 'the settings or options',
   });
   try {

@@ -52,7 +52,7 @@ export function allChecks(installation: Installation): readonly Check[] {
 
 function ofForge(installation: Installation, settings: Check): readonly Check[] {
   const { config, places, readManifests, openWatch } = installation;
-  const { forge: settled, setupToken, server, dataDirectory } = config;
+  const { forge: settled, setupToken, server } = config;
   if (settled === undefined) return [unset('forge', settings)];
   const { apiUrl, org, token } = settled;
   const connect = (token: string) =>
@@ -96,7 +96,7 @@ function ofForge(installation: Installation, settings: Check): readonly Check[] 
             lastDelivery: async ({ owner, name }) =>
               (await known()).find((one) => one.owner === owner && one.name === name)
                 ?.lastDelivery ?? undefined,
-            openWatch: (secret) => openWatch({ port: server.port, dataDirectory }, secret),
+            openWatch: (secret) => openWatch(server, secret),
           },
           checks.tokens,
         )),

@@ -19,7 +19,7 @@ export interface Installation {
   readonly readManifests: () => Promise<ExaminedManifests>;
   /** @throws ConfigError when the orchestrator's port is taken by another program */
   readonly openWatch: (
-    orchestrator: { readonly port: number; readonly dataDirectory: string },
+    orchestrator: { readonly port: number },
     secret: string,
   ) => Promise<DeliveryWatch>;
 }
