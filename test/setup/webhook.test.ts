@@ -105,6 +105,20 @@ describe('webhook install', () => {
     expect(await place.hooks()).toMatchObject([{ active: true, config: { url: place.url } }]);
   });
 
+  test('makes one beside that of another orchestrator', async () => {
+    const place = await freshPlace();
+    await place.run('install');
+    const elsewhere = 'http://127.0.0.1:9/webhooks/gitea';
+    await place.change({ config: { url: elsewhere, content_type: 'json' } });
+
+    expect(await place.run('install')).toMatchObject({
+      changes: [`made a webhook for ${place.url}, beside the one that leads to ${elsewhere}`],
+      outcome: 'arrived',
+    });
+    const urls = (await place.hooks()).map((hook) => hook.config.url);
+    expect(urls.toSorted()).toEqual([place.url, elsewhere].toSorted());
+  });
+
   test('leaves the webhooks of other programs alone', async () => {
     const place = await freshPlace();
     const config = { url: 'https://ci.example.com/hook', content_type: 'json' };
