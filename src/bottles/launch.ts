@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BottleDestroyedError, LaunchRefusedError } from '../domain/errors.ts';
@@ -201,8 +201,12 @@ async function makeBottle(
     });
     await backend.prepare(paths, request.image);
   };
-  const file = launchFileOf(host, request, newSocketsOf(host, request));
+  const left = socketsOf(host, request).root;
+  const sockets = newSocketsOf(host, request);
+  const file = launchFileOf(host, request, sockets);
   await Promise.all([
+    // Of a spare that had become this bottle, and was never given the run.
+    left === sockets.root ? undefined : rm(left, { recursive: true, force: true }),
     chmod(run.root, 0o711),
     makeState(),
     writeFile(run.launch, JSON.stringify(file), { mode: 0o600 }),
