@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ApiClient } from './cli/api-client.ts';
 import { CliError, exitCodes } from './cli/cli-error.ts';
+import { requireTokenFile } from './cli/connect.ts';
 import type { InitHandler } from './cli/init.ts';
 import type { WebhookHandler } from './cli/webhook.ts';
 import { type ClientLoadOptions, loadClientConfig } from './config/load.ts';
@@ -54,11 +55,12 @@ export async function openWatch(
   port: number,
   secret: string,
 ): Promise<DeliveryWatch> {
-  const { url, token, apiTokenFile } = loadClientConfig(environment, client);
+  const config = loadClientConfig(environment, client);
+  const { url, token } = config;
   const api = new ApiClient({
     url,
-    token: token ?? readToken(apiTokenFile),
-    tokenSource: token === undefined ? apiTokenFile : 'the settings or options',
+    token: token ?? readToken(requireTokenFile(config)),
+    tokenSource: token === undefined ? 'the data directory' : 'the settings or options',
   });
   try {
     await api.webhookReceipts();

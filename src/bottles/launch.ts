@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BottleDestroyedError, LaunchRefusedError } from '../domain/errors.ts';
@@ -20,6 +20,7 @@ import type { Launched, LaunchOrder, RunKey, SandboxRequest } from './host.ts';
 import type { LaunchFile } from './launch-file.ts';
 import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
+import { makePromptFile } from './prompt-file.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
 import type { SocketPaths } from './sockets.ts';
@@ -187,6 +188,7 @@ async function makeBottle(
   const paths = pathsOf(host, slug);
   const run = runPathsOf(host, request);
   await mkdir(run.root, { recursive: true, mode: 0o700 });
+  makePromptFile(run.prompt);
   const makeState = async (): Promise<void> => {
     const uid = await claimUid(host.dataDirectory, slug);
     await writeManifest(paths, {
@@ -199,13 +201,15 @@ async function makeBottle(
     });
     await backend.prepare(paths, request.image);
   };
-  const file = launchFileOf(host, request, newSocketsOf(host, request));
+  const left = socketsOf(host, request).root;
+  const sockets = newSocketsOf(host, request);
+  const file = launchFileOf(host, request, sockets);
   await Promise.all([
+    // Of a spare that had become this bottle, and was never given the run.
+    left === sockets.root ? undefined : rm(left, { recursive: true, force: true }),
     chmod(run.root, 0o711),
     makeState(),
     writeFile(run.launch, JSON.stringify(file), { mode: 0o600 }),
-    // Mounted before its text is known. The bottle's user reads it.
-    writeFile(run.prompt, '', { mode: 0o644, flag: 'a' }),
   ]);
 }
 

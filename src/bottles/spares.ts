@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { BottleBackend } from './backend.ts';
 import { type BottlePaths, runPaths, sparePaths } from './directory.ts';
 import { writeManifest } from './manifest.ts';
+import { makePromptFile } from './prompt-file.ts';
 import { type SocketPaths, socketPaths } from './sockets.ts';
 import { firstRun, type Spare } from './spare.ts';
 import { giveOrder, isRunning, startSupervisor } from './supervisor-process.ts';
@@ -118,7 +119,7 @@ export class Spares implements AsyncDisposable {
       });
       await backend.prepare(paths, undefined);
       await chmod(root, 0o711);
-      await writeFile(prompt, '', { mode: 0o644 });
+      makePromptFile(prompt);
       const supervisor = await startSupervisor(runtimeDirectory, log);
       giveOrder(supervisor, {
         type: 'prepare',

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { type ClientLoadOptions, environment, loadClientConfig } from '../config/load.ts';
+import {
+  type ClientConfig,
+  type ClientLoadOptions,
+  environment,
+  loadClientConfig,
+} from '../config/load.ts';
 import { ApiClient } from './api-client.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -21,8 +26,9 @@ export function connect(options: GlobalOptions): ApiClient {
   const config = loadClientConfig(environment(), clientOptions(options));
   return new ApiClient({
     url: config.url,
-    token: config.token ?? readTokenOfThisMachine(config.apiTokenFile),
-    tokenSource: config.token === undefined ? config.apiTokenFile : tokenSource(options),
+    ...(config.token === undefined
+      ? readTokenOfThisMachine(requireTokenFile(config))
+      : { token: config.token, tokenSource: tokenSource(options) }),
   });
 }
 
@@ -54,9 +60,20 @@ export function callerName(): string {
   }
 }
 
-function readTokenOfThisMachine(path: string): string {
+/** @throws CliError when the orchestrator is another than this machine's */
+export function requireTokenFile({ url, apiTokenFile }: ClientConfig): string {
+  if (apiTokenFile === undefined) {
+    throw new CliError(
+      exitCodes.usage,
+      `The orchestrator at ${url} is not this machine's, whose token it is not sent: give its own with --token-file, ORCHESTRATOR_TOKEN_FILE or ORCHESTRATOR_TOKEN.`,
+    );
+  }
+  return apiTokenFile;
+}
+
+function readTokenOfThisMachine(path: string): { token: string; tokenSource: string } {
   try {
-    return readFileSync(path, 'utf8').trim();
+    return { token: readFileSync(path, 'utf8').trim(), tokenSource: path };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new CliError(

@@ -81,9 +81,10 @@ export interface LoadOptions {
 export interface ClientConfig {
   /** Base address, without a slash at its end. */
   readonly url: string;
-  /** Undefined: it is in `apiTokenFile`, if the orchestrator runs on this machine. */
+  /** Undefined: it is in `apiTokenFile`. */
   readonly token: string | undefined;
-  readonly apiTokenFile: string;
+  /** Of the orchestrator of this machine. Undefined: `url` leads to another, which must not see its token. */
+  readonly apiTokenFile: string | undefined;
 }
 
 /** What a command needs that reads the manifests of this machine. */
@@ -214,11 +215,12 @@ export function loadClientConfig(
   const { sources, dataDirectory } = openSources(environment, flags, options.configFile);
   const values = readSettings(['host', 'port', 'url', 'token'], sources);
   throwProblems(sources);
-  const { apiTokenFile } = wellKnownFiles(dataDirectory);
+  const { url } = values;
+  const isHere = url === undefined || isLoopback(new URL(url).hostname);
   return {
-    url: values.url ?? localUrl(values.host as string, values.port as number),
+    url: url ?? localUrl(values.host as string, values.port as number),
     token: values.token,
-    apiTokenFile,
+    apiTokenFile: isHere ? wellKnownFiles(dataDirectory).apiTokenFile : undefined,
   };
 }
 

@@ -393,7 +393,7 @@ export const settings = {
   token: {
     variable: 'ORCHESTRATOR_TOKEN',
     description:
-      "Token with which the command line speaks to the orchestrator's API; without it, the data directory's api-token.",
+      "Token with which the command line speaks to the orchestrator's API; without it, for an orchestrator on this machine, the data directory's api-token.",
     form: 'the content of the file api-token in the data directory of the orchestrator',
     secret: true,
     schema: httpToken,

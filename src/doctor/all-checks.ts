@@ -65,7 +65,7 @@ function ofForge(installation: Installation, settings: Check): readonly Check[] 
     person: setupToken === undefined ? undefined : connect(setupToken),
   };
   const checks = forgeChecks(access);
-  const known = () => knownRepositories(installation, own.host);
+  const known = () => knownRepositories(installation);
   const named = places.filter((place) => place.kind === 'repository');
   const repositories = async () => {
     const all = [...named, ...(await known())].map(({ owner, name }) => ({ owner, name }));

@@ -15,7 +15,6 @@ export interface InspectedStore {
 }
 
 export interface InspectedRepository {
-  readonly forgeHost: string;
   readonly id: number;
   readonly owner: string;
   readonly name: string;
@@ -62,7 +61,7 @@ function inspect(path: string): InspectedStore {
       repositories: rowsOf<InspectedRepository>(
         database,
         'repositories',
-        `select forge_host as forgeHost, id, owner, name, last as lastDelivery from repositories
+        `select id, owner, name, last as lastDelivery from repositories
          left join (
            select cast(order_key as integer) as repository, max(received_at) as last from deliveries
            group by repository

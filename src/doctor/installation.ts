@@ -23,12 +23,11 @@ export interface Installation {
 
 const storeAnswerMs = 5_000;
 
-/** Those of a forge whose webhooks have arrived, as they are called now. @param forgeHost host and port */
-export async function knownRepositories(
-  { config: { databaseFile } }: Installation,
-  forgeHost: string,
-): Promise<readonly InspectedRepository[]> {
+/** Those whose webhooks have arrived, as they are called now. Their host is that of the webhooks: the API may have another. */
+export async function knownRepositories({
+  config: { databaseFile },
+}: Installation): Promise<readonly InspectedRepository[]> {
   if (!existsSync(databaseFile)) return [];
   const { repositories } = await inspectStore(databaseFile, AbortSignal.timeout(storeAnswerMs));
-  return repositories.filter((repository) => repository.forgeHost === forgeHost);
+  return repositories;
 }

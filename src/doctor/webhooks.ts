@@ -3,6 +3,7 @@ import type { ForgeSetup, Hook, Place, RepositoryName } from '../forges/forge-se
 import type { DeliveryWatch } from '../setup/delivery-watch.ts';
 import { formatPlace } from '../setup/place.ts';
 import { makeRoundTrip } from '../setup/round-trip.ts';
+import { isSameUrl } from '../setup/webhook-url.ts';
 import { adviseOn, examineWebhook, mendWebhook, replaceHook } from '../setup/webhook.ts';
 import { fail, pass, warn, type Check, type Finding } from './check.ts';
 import type { ForgeAccess } from './forge.ts';
@@ -80,20 +81,31 @@ async function judge(found: Found, parts: WebhookParts): Promise<Finding> {
         mender(place, found.url, parts),
       );
     case 'hook':
-      return found.problems.length === 0
-        ? pass(`that of ${title} leads to ${found.hook.url}, with all events`)
-        : fail(
-            `that of ${title} is wrong: ${found.problems.join('; ')}`,
-            `Put it right: \`orchestrator webhook repair ${title}\`, or on ${found.hook.page}.`,
-            mender(place, parts.publicUrl ?? found.hook.url, parts),
-          );
+      return judgeHook(found, parts);
   }
+}
+
+function judgeHook(
+  { place, hook, problems }: Extract<Found, { kind: 'hook' }>,
+  parts: WebhookParts,
+): Finding {
+  const title = formatPlace(place);
+  if (problems.length === 0) return pass(`that of ${title} leads to ${hook.url}, with all events`);
+  const seen = `that of ${title} is wrong: ${problems.join('; ')}`;
+  const fix = `Put it right: \`orchestrator webhook repair ${title}\`, or on ${hook.page}.`;
+  const url = parts.publicUrl ?? hook.url;
+  return isSameUrl(hook.url, url)
+    ? fail(seen, fix, mender(place, url, parts))
+    : fail(
+        seen,
+        `${fix} If it is another orchestrator's, make one beside it: \`orchestrator webhook install ${title}\`.`,
+      );
 }
 
 function mender(place: Place, url: string, { access, secret }: WebhookParts) {
   if (secret === undefined) return undefined;
   return async () => {
-    await mendWebhook(administrator(access), { place, url, secret });
+    await mendWebhook(administrator(access), { place, url, secret }, { takesOver: false });
   };
 }
 

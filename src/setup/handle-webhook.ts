@@ -34,7 +34,7 @@ export interface WebhookReport {
 
 /**
  * Makes, mends or only looks at the webhook of a place, and has the forge deliver to it. `install` and `repair` do the
- * same to a webhook that is there: it is put right.
+ * same to a webhook that is there: it is put right. One that leads elsewhere `install` leaves alone, and `repair` leads here.
  * @throws SetupStoppedError when a setting is missing, and ForgeError
  */
 export async function handleWebhook(parts: WebhookParts): Promise<WebhookReport> {
@@ -59,7 +59,8 @@ async function act(parts: WebhookParts): Promise<WebhookReport> {
   await using watch = await openWatch(secret);
   const options = { watch, signal };
   if (action !== 'test') {
-    const { hook, changes, roundTrip } = await repairWebhook(forge, wanted, options);
+    const mending = { ...options, takesOver: action === 'repair' };
+    const { hook, changes, roundTrip } = await repairWebhook(forge, wanted, mending);
     return { url, changes, problems: [], ...(await judge(roundTrip, place, hook)) };
   }
   const { hook, problems } = await examineWebhook(forge, wanted);

@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import { buffer } from 'node:stream/consumers';
+import { createServer, type IncomingMessage } from 'node:http';
 import { ConfigError } from '../domain/errors.ts';
 import { webhookParser } from '../forges/registry.ts';
 import type { DeliveryWatch, Sighting } from './delivery-watch.ts';
@@ -16,12 +15,13 @@ export async function listenForDeliveries(port: number, secret: string): Promise
   const sightings = new Map<string, Sighting>();
   const parser = webhookParser('gitea');
   const server = createServer((request, response) => {
-    const test = new URL(request.url ?? '', 'http://here').searchParams.get('test');
-    if (request.method !== 'POST' || Number(request.headers['content-length']) > largestBody) {
+    const url = URL.parse(request.url ?? '', 'http://here');
+    if (request.method !== 'POST' || url === null) {
       response.writeHead(404).end();
       return;
     }
-    buffer(request).then(
+    const test = url.searchParams.get('test');
+    readBody(request).then(
       (body) => {
         const accepted = parser.verify(request.headers, body, secret);
         const status = accepted ? 202 : 401;
@@ -49,4 +49,16 @@ export async function listenForDeliveries(port: number, secret: string): Promise
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** @throws Error when it is larger than any of a test: what is left of it is not read */
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > largestBody) throw new Error('too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }

@@ -51,6 +51,11 @@ export interface MendedWebhook {
   readonly changes: readonly string[];
 }
 
+export interface MendOptions {
+  /** Whether the only webhook of an orchestrator is led here when its address is another: it may be of another orchestrator. */
+  readonly takesOver: boolean;
+}
+
 /**
  * Makes the webhook, or puts right what can be seen to be wrong with it. Idempotent. Its secret cannot be seen: only a
  * round trip shows it.
@@ -58,16 +63,20 @@ export interface MendedWebhook {
 export async function mendWebhook(
   forge: ForgeSetup,
   wanted: WantedWebhook,
+  { takesOver }: MendOptions,
 ): Promise<MendedWebhook> {
   const { place, url, secret } = wanted;
   const { hook, problems, leftovers } = await examineWebhook(forge, wanted);
-  for (const leftover of leftovers) {
+  const ours = leftovers.filter((leftover) => takesOver || isSameUrl(leftover.url, url));
+  for (const leftover of ours) {
     await forge.deleteHook(place, leftover.id);
   }
-  const cleaned = leftovers.length > 0 ? ['removed what an unfinished test had left'] : [];
-  if (hook === undefined) {
+  const cleaned = ours.length > 0 ? ['removed what an unfinished test had left'] : [];
+  const isForeign = hook !== undefined && !takesOver && !isSameUrl(hook.url, url);
+  if (hook === undefined || isForeign) {
     const made = await forge.createHook(place, { url, secret });
-    return { hook: made, changes: [...cleaned, `made a webhook for ${url}`] };
+    const beside = isForeign ? `, beside the one that leads to ${hook.url}` : '';
+    return { hook: made, changes: [...cleaned, `made a webhook for ${url}${beside}`] };
   }
   if (problems.length === 0) {
     return { hook, changes: cleaned };
@@ -91,9 +100,9 @@ const replaced = 'put another webhook in its place, with the secret that the orc
 export async function repairWebhook(
   forge: ForgeSetup,
   wanted: WantedWebhook,
-  options: RoundTripOptions,
+  options: RoundTripOptions & MendOptions,
 ): Promise<MendedWebhook & { readonly roundTrip: RoundTrip }> {
-  const { hook, changes } = await mendWebhook(forge, wanted);
+  const { hook, changes } = await mendWebhook(forge, wanted, options);
   const roundTrip = await makeRoundTrip(forge, wanted.place, hook, options);
   if (roundTrip.outcome !== 'refused' || roundTrip.status !== 401) {
     return { hook, changes, roundTrip };

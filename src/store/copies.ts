@@ -1,9 +1,12 @@
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type Database from 'better-sqlite3';
+import Database from 'better-sqlite3';
 
 /** Of each schema there is one copy. */
 const keptSchemas = 3;
+
+/** More deliveries than arrive between an upgrade and the way back. */
+const gap = 1_000_000;
 
 /** A copy of the store, as its name has it: `<database>.<schema>.<time>`. */
 export interface StoreCopy {
@@ -13,7 +16,8 @@ export interface StoreCopy {
 }
 
 /**
- * Copies a database to a file beside it, before its schema is changed: whole or not at all, whatever is killed meanwhile. Takes the place
+ * Copies a database to a file beside it, before its schema is changed: whole or not at all, whatever is killed meanwhile. It
+ * is to take the database's place when somebody goes back: then its deliveries are numbered on from far beyond. Takes the place
  * of an older copy of the same schema, so that an upgrade that is tried again and again does not drive out the others; of
  * those the newest few are kept.
  * @param schema name of the last migration that the database has
@@ -27,6 +31,7 @@ export function copyStore(database: Database.Database, schema: string): string {
     // SQLite fills a file that is empty, and would make one that others may read.
     closeSync(openSync(draft, 'wx', 0o600));
     database.prepare('vacuum into ?').run(draft);
+    leaveGap(draft);
     syncToDisk(draft);
     const time = new Date().toISOString().replaceAll(':', '').replace(/\.\d+/, '');
     const copy = `${path}.${schema}.${time}`;
@@ -37,6 +42,26 @@ export function copyStore(database: Database.Database, schema: string): string {
   } catch (error) {
     removeDraft(draft);
     throw error;
+  }
+}
+
+/**
+ * A workflow takes no delivery whose number is below one that it has seen. Those that arrive after the copy have numbers
+ * of which the copy does not know, and would give them again once it is put in the database's place.
+ */
+function leaveGap(copy: string): void {
+  const database = new Database(copy);
+  try {
+    database
+      .prepare(
+        `insert into deliveries
+           (sequence, digest, delivery_id, event, order_key, headers, body, received_at, state, reason, due_at)
+         select last + @gap, 'gap ' || last, '', 'gap', '', '{}', x'', @now, 'ignored', @reason, 0
+         from (select coalesce(max(sequence), 0) as last from deliveries)`,
+      )
+      .run({ gap, now: Date.now(), reason: 'what was delivered after this copy was made' });
+  } finally {
+    database.close();
   }
 }
 

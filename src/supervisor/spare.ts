@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { BottleBackend, SpareSandbox } from '../bottles/backend.ts';
 import type { SocketPaths } from '../bottles/sockets.ts';
 import { readyMark, type SpareOrder } from '../bottles/spare.ts';
@@ -32,5 +32,7 @@ export async function prepareSpare(
 export function makeSocketDirectories(sockets: SocketPaths): void {
   rmSync(sockets.run, { recursive: true, force: true });
   mkdirSync(sockets.run, { recursive: true, mode: 0o700 });
-  mkdirSync(sockets.mounted, { mode: 0o755 });
+  mkdirSync(sockets.mounted);
+  // The bottle's user enters it, whatever the umask is.
+  chmodSync(sockets.mounted, 0o755);
 }

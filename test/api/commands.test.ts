@@ -36,10 +36,14 @@ describe('a command', () => {
     },
   );
 
-  test('extend carries its duration, and whoever asks their name', async () => {
+  test('extend carries its duration, and whoever asks their name beside that of their token', async () => {
     const answer = await post('3/extend', { seconds: 90, by: 'alice' });
     expect(answer.statusCode).toBe(202);
-    expect(sample.temporal.sent[0]?.command).toEqual({ type: 'extend', by: 'alice', byMs: 90_000 });
+    expect(sample.temporal.sent[0]?.command).toEqual({
+      type: 'extend',
+      by: 'alice (token api)',
+      byMs: 90_000,
+    });
   });
 
   test.each([

@@ -10,7 +10,7 @@ import { isAlivePid } from '../../src/bottles/liveness.ts';
 import { listSandboxProcesses } from '../../src/bottles/local/sandbox-processes.ts';
 import { findProcesses, readProcess } from '../../src/bottles/processes.ts';
 import { socketPaths, type SocketPaths } from '../../src/bottles/sockets.ts';
-import { readyMark } from '../../src/bottles/spare.ts';
+import { becomeBottle, readyMark, type Spare } from '../../src/bottles/spare.ts';
 import type { Spares } from '../../src/bottles/spares.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { until } from '../support/until.ts';
@@ -187,6 +187,31 @@ describe('a spare', () => {
       });
     },
   );
+
+  test('that had become a bottle when its orchestrator was killed leaves no sockets', async () => {
+    await withSpare(async (host, spares) => {
+      await oneSpare();
+      const { supervisor, ...spare } = (await spares.take()) as Spare;
+      const request = fixture.request('echo began');
+      const { dataDirectory, runtimeDirectory } = fixture;
+      await becomeBottle({ supervisor, ...spare }, bottlePaths(dataDirectory, request.slug), {
+        version: 1,
+        dataDirectory,
+        runtimeDirectory,
+        sockets: spare.sockets,
+        sandbox: request,
+        timing: supervisorTiming,
+      });
+      supervisor.kill('SIGKILL');
+      await until(
+        'the end of its sandbox',
+        () => listSandboxProcesses(spare.paths.slug).length === 0,
+      );
+      await host.launch(request, ordered(request), never);
+      await printed(request, 'began');
+      expect(existsSync(spare.sockets.root)).toBe(false);
+    });
+  });
 
   test('of an orchestrator that was killed is removed by the next', async () => {
     // Nobody disposes of it: its supervisor dies with the end of its stdin only.

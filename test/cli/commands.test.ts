@@ -448,6 +448,14 @@ describe('exit codes and messages', () => {
     expect(code).toBe(0);
   });
 
+  test("the data directory's token is not sent to another machine", async () => {
+    const { code, stderr } = await run(['status', '--url', 'http://192.0.2.7'], {
+      ORCHESTRATOR_DATA_DIR: sample.directory,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/http:\/\/192\.0\.2\.7 is not this machine's.* with --token-file/);
+  });
+
   test('something that is not the orchestrator, and a redirect, never see what they ask for', async () => {
     const seen: (string | undefined)[] = [];
     const stranger = createServer((request, response) => {

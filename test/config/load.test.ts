@@ -414,8 +414,21 @@ describe("the command line's configuration", () => {
     expect(loadClientConfig(environment, { url: 'http://b', tokenFile })).toEqual({
       url: 'http://b',
       token: 'abc',
-      apiTokenFile: join(home, '.bot-bottle/api-token'),
+      apiTokenFile: undefined,
     });
+  });
+
+  test.each([
+    ['http://127.0.0.1:9', true],
+    ['http://localhost', true],
+    ['http://[::1]:9', true],
+    ['http://192.0.2.7', false],
+    ['https://localhost.example', false],
+  ])('the token of this machine is for %s: %j', (url, isFor) => {
+    const file = join(home, '.bot-bottle/api-token');
+    expect(loadClientConfig({ HOME: home }, { url }).apiTokenFile).toBe(isFor ? file : undefined);
+    const environment = { HOME: home, ORCHESTRATOR_URL: url };
+    expect(loadClientConfig(environment).apiTokenFile).toBe(isFor ? file : undefined);
   });
 
   test("the orchestrator's own secrets are not looked at", () => {

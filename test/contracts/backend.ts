@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { BottleBackend } from '../../src/bottles/backend.ts';
 import { bottlePaths, runPaths } from '../../src/bottles/directory.ts';
 import type { LaunchRequest } from '../../src/bottles/host.ts';
@@ -74,6 +74,16 @@ export function describeBackend(
 
     test('works on this machine', async () => {
       expect(await backend.check()).toMatchObject({ usable: true });
+    });
+
+    test('works for an orchestrator whose umask keeps files from everybody else', async () => {
+      const usual = process.umask(0o077);
+      onTestFinished(() => void process.umask(usual));
+      await using own = await HostFixture.make({ backend, ...options });
+      if (options.spares === true) await own.spareIsUp();
+      const request = own.request('cat /etc/passwd >/dev/null && cat /run/prompt.md readme.md');
+      await own.run(request);
+      expect(await own.output(request)).toBe('Do the work.hello\n');
     });
 
     test('gives the agent nothing of the host’s environment', async () => {

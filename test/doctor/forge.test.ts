@@ -377,13 +377,15 @@ describe('webhooks', () => {
     expect(await mend('webhooks', { helped: true })).toMatchObject([{ verdict: 'pass' }]);
   });
 
-  test('fails for one that leads elsewhere than the orchestrator is said to be; --fix leads it there', async () => {
+  test('fails for one that leads elsewhere than the orchestrator is said to be, and leaves it: it may be another’s', async () => {
     await install('whisper', 'http://127.0.0.1:9/webhooks/gitea');
     const given = { helped: true, publicUrl: url() };
     expect(await examine('webhooks', given)).toMatchObject([
       { verdict: 'fail', seen: expect.stringContaining('it leads to http://127.0.0.1:9/') },
     ]);
-    expect(await mend('webhook deliveries', given)).toMatchObject([{ verdict: 'pass' }]);
+    expect(await mend('webhooks', given)).toMatchObject([
+      { verdict: 'fail', fix: expect.stringContaining('orchestrator webhook install') },
+    ]);
   });
 
   test('fails for another secret; --fix puts another webhook in its place', async () => {

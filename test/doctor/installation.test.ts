@@ -71,7 +71,8 @@ test('remembers the repositories whose webhooks have arrived', async () => {
       HOME: world.dataDirectory,
       ORCHESTRATOR_DATA_DIR: world.dataDirectory,
       TEMPORAL_ADDRESS: world.temporal.server.address,
-      FORGE_GITEA_API: world.gitea.apiUrl,
+      // Another host than the one that webhooks tell of.
+      FORGE_GITEA_API: world.gitea.apiUrl.replace('127.0.0.1', 'localhost'),
       FORGE_TOKEN: world.gitea.bot.token,
       FORGE_WEBHOOK_SECRET: 'webhook-secret',
       FORGE_WEBHOOK_PORT: new URL(world.orchestrator.url).port,

@@ -201,6 +201,17 @@ describe('init', () => {
     expect(await hooksOf(names.path)).toHaveLength(1);
   });
 
+  test('says how to get at an account whose password nobody was told', async () => {
+    const machine = await freshMachine();
+    const person = scriptedPerson({
+      ...answersFor(await freshNames()),
+      'The name of the account': 'bot',
+    });
+    await expect(machine.init(person)).rejects.toThrow(
+      /There is an account bot already.*administrator of the site sets another/,
+    );
+  });
+
   test('with the token of the orchestrator alone leaves to people what that may not do', async () => {
     const machine = await freshMachine();
     const { repository, path } = await freshNames();

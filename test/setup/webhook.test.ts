@@ -1,3 +1,6 @@
+import { request } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { SetupConfig } from '../../src/config/load-setup.ts';
 import { freePort } from '../../src/demo/free-port.ts';
@@ -102,6 +105,20 @@ describe('webhook install', () => {
     expect(await place.hooks()).toMatchObject([{ active: true, config: { url: place.url } }]);
   });
 
+  test('makes one beside that of another orchestrator', async () => {
+    const place = await freshPlace();
+    await place.run('install');
+    const elsewhere = 'http://127.0.0.1:9/webhooks/gitea';
+    await place.change({ config: { url: elsewhere, content_type: 'json' } });
+
+    expect(await place.run('install')).toMatchObject({
+      changes: [`made a webhook for ${place.url}, beside the one that leads to ${elsewhere}`],
+      outcome: 'arrived',
+    });
+    const urls = (await place.hooks()).map((hook) => hook.config.url);
+    expect(urls.toSorted()).toEqual([place.url, elsewhere].toSorted());
+  });
+
   test('leaves the webhooks of other programs alone', async () => {
     const place = await freshPlace();
     const config = { url: 'https://ci.example.com/hook', content_type: 'json' };
@@ -195,6 +212,22 @@ describe('webhook test names what is wrong, and webhook repair mends it', () => 
     expect(await place.hooks()).toMatchObject([{ config: { url: place.url } }]);
     expect(await place.run('repair')).toMatchObject({ changes: [], outcome: 'arrived' });
   });
+});
+
+test('who listens for the deliveries of a test is not brought down by what strangers send', async () => {
+  const port = await freePort();
+  await using watch = await listenForDeliveries(port, 's3cret');
+  const address = `http://127.0.0.1:${port}`;
+
+  expect((await fetch(`${address}//`)).status).toBe(404);
+  const large = Readable.from(Array.from({ length: 1024 }, () => Buffer.alloc(65_536)));
+  const upload = request(`${address}/webhooks/gitea?test=1`, { method: 'POST' });
+  await expect(pipeline(large, upload)).rejects.toThrow(/EPIPE|ECONNRESET/);
+  expect(await watch.find('1')).toBeUndefined();
+
+  const unsigned = await fetch(`${address}/webhooks/gitea?test=2`, { method: 'POST', body: '{}' });
+  expect(unsigned.status).toBe(401);
+  expect(await watch.find('2')).toMatchObject({ accepted: false, status: 401 });
 });
 
 test(

@@ -7,6 +7,7 @@ import { Migrator } from 'kysely/migration';
 import { expect, onTestFinished, test } from 'vitest';
 import { firstSchema } from '../../src/store/migrations/0001-first-schema.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { until } from '../support/until.ts';
 import { freshPath, freshStore, widgets } from './fresh-store.ts';
 
@@ -35,6 +36,20 @@ const copiesOf = (path: string): string[] =>
   readdirSync(dirname(path))
     .filter((name) => name.startsWith(`${basename(path)}.`))
     .toSorted();
+
+/** @returns the delivery's number */
+async function add(store: Store, digest: string): Promise<number> {
+  const { sequence } = await store.deliveries.add({
+    digest,
+    deliveryId: digest,
+    event: 'issues',
+    orderKey: '1/1',
+    headers: {},
+    body: Buffer.from('{}'),
+    receivedAt: Date.now(),
+  });
+  return sequence;
+}
 
 /** What SQLite finds wrong in a file, and the last migration in it. */
 function look(file: string): { integrity: unknown; schema: unknown } {
@@ -70,6 +85,18 @@ test('the copy in the place of the database is the store as it was', async () =>
   const store = await openStore(join(dirname(path), copiesOf(path)[0] ?? ''));
   onTestFinished(() => store.close());
   expect(await store.comments.isOwn(1, 7)).toBe(true);
+});
+
+test('a delivery that arrives in the copy gets no number that was given since it was made', async () => {
+  const path = await oldStore();
+  const store = await openStore(path);
+  const since = await add(store, 'after the upgrade');
+  await store.close();
+
+  const older = await openStore(join(dirname(path), copiesOf(path)[0] ?? ''));
+  onTestFinished(() => older.close());
+  expect(await add(older, 'after the way back')).toBeGreaterThan(since + 100_000);
+  expect(await older.deliveries.nextDue(Date.now(), new Set(), 10)).toHaveLength(1);
 });
 
 test('an older program that finds a newer store names the newest copy that it can read', async () => {

@@ -13,7 +13,10 @@ const by = z
   .trim()
   .regex(/^\P{Cc}{1,100}$/u, { error: 'must be 1 to 100 characters on one line' })
   .optional()
-  .meta({ description: "Who asks, for the timeline. Default: the token's name." });
+  .meta({
+    description:
+      "Who asks, for the timeline, which names the token too. Default: the token's name.",
+  });
 
 const plainBody = z.object({ by }).nullish();
 const extendBody = z.object({
@@ -55,7 +58,7 @@ export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
         },
       },
       async (request, reply) => {
-        const command = { type, by: request.body?.by ?? callerName(request) };
+        const command = { type, by: askedBy(request, request.body?.by) };
         return reply.code(202).send(await send(request.params, command));
       },
     );
@@ -76,15 +79,17 @@ export const commandRoutes: FastifyPluginAsyncZod<ServerParts> = async (
     async (request, reply) => {
       const command = {
         type: 'extend' as const,
-        by: request.body.by ?? callerName(request),
+        by: askedBy(request, request.body.by),
         byMs: request.body.seconds * 1000,
       };
       return reply.code(202).send(await send(request.params, command));
     },
   );
 
-  function callerName({ caller }: FastifyRequest): string {
-    return caller?.name ?? adminName;
+  /** The name that somebody gives is not proved; the token's is. */
+  function askedBy({ caller }: FastifyRequest, given: string | undefined): string {
+    const { name } = caller ?? { name: adminName };
+    return given === undefined || given === name ? name : `${given} (token ${name})`;
   }
 
   async function send(

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BottlePaths, inside } from '../directory.ts';
 import { readManifest } from '../manifest.ts';
@@ -20,6 +20,9 @@ export async function writeAccounts(paths: BottlePaths): Promise<void> {
   ];
   const group = ['root:x:0:', `agent:x:${gid}:`];
   for (const [name, lines] of Object.entries({ passwd, group })) {
-    await writeFile(join(paths.root, name), `${lines.join('\n')}\n`, { mode: 0o644 });
+    const path = join(paths.root, name);
+    await writeFile(path, `${lines.join('\n')}\n`);
+    // Everybody inside reads it, whatever the umask is.
+    await chmod(path, 0o644);
   }
 }

@@ -126,7 +126,7 @@ async function makeAccount(parts: AccountStepParts, helper: ForgeSetup): Promise
   });
   if (await helper.accountExists(login)) {
     throw new SetupStoppedError(
-      `There is an account ${login} already. Sign in as ${login}, make a token (Settings › Applications), and give it as the orchestrator's.`,
+      `There is an account ${login} already. Sign in as ${login} (where nobody knows its password, an administrator of the site sets another first), make a token (Settings › Applications), and give it as the orchestrator's.`,
     );
   }
   let token: string | undefined;

@@ -110,7 +110,7 @@ export async function prepareWebhook(
       done: hook === undefined ? `made the webhook of ${title}` : `mended the webhook of ${title}`,
       byHand,
       make: async () => {
-        ({ hook } = await mendWebhook(forge, wanted));
+        ({ hook } = await mendWebhook(forge, wanted, { takesOver: true }));
       },
     });
   }

@@ -329,6 +329,9 @@ describe('webhooks', () => {
       page: expect.any(String) as string,
       missingEvents: [],
     });
+    expect(await callGitea(gitea.alice, 'GET', path)).toMatchObject({
+      events: expect.not.arrayContaining(['push']),
+    });
     await callGitea(gitea.alice, 'POST', `/repos/${repository.owner}/${repository.name}/issues`, {
       title: 'Signed with the old secret',
     });
