@@ -4,13 +4,12 @@ import type { Catalogue, LaunchPlan, SandboxParts } from '../agents/catalogue.ts
 import type {
   BottleHost,
   ForgeCredentials,
-  LaunchOrder,
   LaunchRequest,
   LlmAccess,
   RunKey,
 } from '../bottles/host.ts';
 import type { ProviderName } from '../domain/agent.ts';
-import type { IssueRef } from '../domain/issue.ts';
+import type { IssueRef, Repository } from '../domain/issue.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
 import type { LaunchInput, LaunchOutput } from './inputs.ts';
@@ -40,7 +39,9 @@ export function createLaunch(
       return await started(issue, run, begunAt, earlier);
     }
     const sandbox = sandboxOf(life, await catalogue.sandboxOf(life.bottle));
-    const order = putTogether(input, run, sandbox, earlier);
+    const asked = askForge(issue);
+    const order = putTogether(input, run, sandbox, earlier, asked);
+    order.catch(() => {});
     const { cancellationSignal } = Context.current();
     const { startedAt } = await host.launch(
       {
@@ -51,7 +52,13 @@ export function createLaunch(
         branch: life.branch,
         ...sandbox,
       },
-      order,
+      {
+        source: asked.then(({ repository, ...rest }) => ({
+          repository: sourceOf(repository),
+          ...rest,
+        })),
+        request: order.then(({ request }) => request),
+      },
       cancellationSignal,
     );
     const { prepared, timeLimitMs } = await order;
@@ -60,19 +67,27 @@ export function createLaunch(
     return timeLimitMs === undefined ? launched : { ...launched, timeLimitMs };
   }
 
+  async function askForge(issue: IssueRef): Promise<Asked> {
+    const [repository, forgeCredentials] = await Promise.all([
+      forge.readRepositoryById(issue.repository.id),
+      credentials(),
+    ]);
+    return { repository, credentials: forgeCredentials };
+  }
+
   /** All of the launch that the forge is asked for. */
   async function putTogether(
     input: LaunchInput,
     run: RunKey,
     sandbox: Pick<LaunchRequest, 'limits' | 'image' | 'tools' | 'cli'>,
     earlier: Prepared | undefined,
-  ): Promise<PreparedOrder> {
+    asked: Promise<Asked>,
+  ): Promise<PreparedRequest> {
     const { issue, life, workflowId } = input;
-    const [repository, forgeCredentials] = await Promise.all([
-      forge.readRepositoryById(issue.repository.id),
-      credentials(),
-    ]);
-    const { login } = forgeCredentials;
+    const {
+      repository,
+      credentials: { login },
+    } = await asked;
     await store.repositories.see(repository.ref);
     const plan = await catalogue.plan(life.agent, life.bottle, repository.ref);
     const session = await findSession(run.slug, plan.provider);
@@ -84,14 +99,7 @@ export function createLaunch(
       ...run,
       workflowId,
       backend: life.backend,
-      repository: {
-        id: repository.ref.id,
-        forgeHost: repository.ref.forgeHost,
-        owner: repository.ref.owner,
-        name: repository.ref.name,
-        cloneUrl: repository.cloneUrl,
-        defaultBranch: repository.defaultBranch,
-      },
+      repository: sourceOf(repository),
       issueNumber: issue.number,
       ...(input.pullRequest === undefined ? {} : { pullRequestNumber: input.pullRequest }),
       branch: life.branch,
@@ -111,7 +119,6 @@ export function createLaunch(
     };
     return {
       request,
-      credentials: forgeCredentials,
       prepared,
       timeLimitMs: plan.timeLimitMs,
     };
@@ -196,7 +203,13 @@ export function createLaunch(
   }
 }
 
-interface PreparedOrder extends LaunchOrder {
+interface Asked {
+  readonly repository: Repository;
+  readonly credentials: ForgeCredentials;
+}
+
+interface PreparedRequest {
+  readonly request: LaunchRequest;
   readonly prepared: Prepared;
   readonly timeLimitMs: number | undefined;
 }
@@ -212,6 +225,11 @@ function sandboxOf(
   { cli, ...plan }: SandboxParts,
 ): Pick<LaunchRequest, 'limits' | 'image' | 'tools' | 'cli'> {
   return backend === 'bot-bottle' ? { ...plan, cli: { agent, bottles: [], ...cli } } : plan;
+}
+
+function sourceOf({ ref, cloneUrl, defaultBranch }: Repository): LaunchRequest['repository'] {
+  const { id, forgeHost, owner, name } = ref;
+  return { id, forgeHost, owner, name, cloneUrl, defaultBranch };
 }
 
 function newest(comments: readonly CommentRecord[]): number {

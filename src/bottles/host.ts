@@ -21,16 +21,12 @@ export interface BottleHost {
   /**
    * Starts a run, or finds it started. Resolves when the agent's program runs (or ran: then `watch` tells the end).
    * Never starts an agent twice: after `agent-starting` is on disk no further attempt spawns one.
-   * @param order what the forge has to be asked for: the sandbox starts meanwhile. Its rejection gives the launch up
+   * @param order what the forge has to be asked for: the sandbox starts meanwhile. A rejection gives the launch up
    * @param signal aborts the waiting, never a started agent
    * @throws BottleDestroyedError when the slug has a tombstone
    * @throws LaunchRefusedError when no retry will mend it
    */
-  launch(
-    sandbox: SandboxRequest,
-    order: Promise<LaunchOrder>,
-    signal: AbortSignal,
-  ): Promise<Launched>;
+  launch(sandbox: SandboxRequest, order: LaunchOrder, signal: AbortSignal): Promise<Launched>;
 
   /**
    * Follows a run from `observer.lastSequence` to its sealed journal, giving each entry to `observer` in order and
@@ -155,9 +151,16 @@ export interface LaunchRequest extends SandboxRequest {
   readonly deadlineMs: number;
 }
 
+/** The rest of what a launch needs, each part as soon as the forge has told it. */
 export interface LaunchOrder {
+  /** Where the mirror is brought up to date from. */
+  readonly source: Promise<LaunchSource>;
   /** Of the same run as the sandbox. */
-  readonly request: LaunchRequest;
+  readonly request: Promise<LaunchRequest>;
+}
+
+export interface LaunchSource {
+  readonly repository: LaunchRequest['repository'];
   readonly credentials: ForgeCredentials;
 }
 

@@ -16,7 +16,14 @@ import {
   socketsOf,
   withBottle,
 } from './host-context.ts';
-import type { Launched, LaunchOrder, RunKey, SandboxRequest } from './host.ts';
+import type {
+  ForgeCredentials,
+  Launched,
+  LaunchOrder,
+  LaunchRequest,
+  RunKey,
+  SandboxRequest,
+} from './host.ts';
 import type { LaunchFile } from './launch-file.ts';
 import { isAlive } from './liveness.ts';
 import { writeManifest } from './manifest.ts';
@@ -41,7 +48,7 @@ const connectRetryMs = 10;
 export async function launchRun(
   host: HostContext,
   sandbox: SandboxRequest,
-  order: Promise<LaunchOrder>,
+  order: LaunchOrder,
   signal: AbortSignal,
 ): Promise<Launched> {
   signal.throwIfAborted();
@@ -58,7 +65,7 @@ export async function launchRun(
   if (over !== undefined) return over;
 
   const aborter = new AbortController();
-  const ready = getReady(host, order, AbortSignal.any([signal, aborter.signal]));
+  const ready = getReady(host, sandbox, order, AbortSignal.any([signal, aborter.signal]));
   ready.catch(() => {});
   try {
     const supervisor = await findOrStartSupervisor(host, backend, sandbox, signal);
@@ -74,15 +81,30 @@ export async function launchRun(
   }
 }
 
-/** Waits for what the forge is asked for, and for the mirror. */
+/** What a supervisor is told to go with. */
+interface Ready {
+  readonly request: LaunchRequest;
+  readonly credentials: ForgeCredentials;
+}
+
+/** Waits for what the forge is asked for, and for the mirror, which is brought up to date meanwhile. */
 async function getReady(
   host: HostContext,
-  order: Promise<LaunchOrder>,
+  { branch }: SandboxRequest,
+  order: LaunchOrder,
   signal: AbortSignal,
-): Promise<LaunchOrder> {
+): Promise<Ready> {
   signal.throwIfAborted();
-  const { request, credentials } = await Promise.race([order, rejectedBy(signal)]);
-  await host.mirrors.update(request.repository, request.branch, credentials, signal);
+  const aborted = rejectedBy(signal);
+  const mirror = async (): Promise<ForgeCredentials> => {
+    const { repository, credentials } = await Promise.race([order.source, aborted]);
+    await host.mirrors.update(repository, branch, credentials, signal);
+    return credentials;
+  };
+  const [request, credentials] = await Promise.all([
+    Promise.race([order.request, aborted]),
+    mirror(),
+  ]);
   return { request, credentials };
 }
 
@@ -251,7 +273,7 @@ async function leadToGo(
   host: HostContext,
   control: ControlClient,
   supervisor: ProcessIdentity,
-  ready: Promise<LaunchOrder>,
+  ready: Promise<Ready>,
   signal: AbortSignal,
 ): Promise<void> {
   try {

@@ -58,7 +58,8 @@ export function createSupervisedHost(options: SupervisedHostOptions): BottleHost
     },
     launch(sandbox, order, signal) {
       // It may come to nothing before anybody waits for it.
-      order.catch(() => {});
+      order.source.catch(() => {});
+      order.request.catch(() => {});
       return launches.run(`${sandbox.slug}/${sandbox.run}`, () =>
         launchRun(host, sandbox, order, signal),
       );

@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +13,7 @@ import {
   runPaths,
 } from '../bottles/directory.ts';
 import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
+import { hasBranch } from '../bottles/has-branch.ts';
 import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { systemEnvironment } from '../bottles/system.ts';
@@ -100,6 +99,8 @@ class Supervisor {
   readonly #checkin: Checkin;
   readonly #ending = new Ending();
   readonly #go = Promise.withResolvers<LaunchRequest>();
+  /** The agent may start: what it reaches through the door is there. */
+  readonly #served = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<never>();
   #door: Door | undefined;
   /** Undefined until somebody says go. */
@@ -226,6 +227,8 @@ class Supervisor {
     const request = readRequestFile(this.#run.request);
     this.#request = request;
     this.#output.expect(request.provider ?? 'script');
+    // A clone needs none of them.
+    this.#go.resolve(request);
     const services = await createServices({
       file: this.#file,
       request,
@@ -248,7 +251,7 @@ class Supervisor {
     this.#services = services;
     if (this.#credentials !== undefined) services.setCredentials(this.#credentials);
     this.#door?.serve(services.routes, services.proxy);
-    this.#go.resolve(request);
+    this.#served.resolve();
   }
 
   /** Resolves when the agent runs or the run is to end; with a failure, when the claim is to be given up. */
@@ -260,11 +263,13 @@ class Supervisor {
       sandbox,
       request: this.#go.promise,
       clone: async (request) =>
-        isCloned ? undefined : cloneOrder(request, await this.#branchExists()),
+        isCloned
+          ? undefined
+          : cloneOrder(request, hasBranch(this.#mirror, this.#file.sandbox.branch)),
       onListening: (listener) => listener !== undefined && door.adopt(listener),
       beforeStart: async () => {
         cloneDoor?.[Symbol.dispose]();
-        await writeFile(clonedMark, '');
+        await Promise.all([writeFile(clonedMark, ''), this.#served.promise]);
         this.#goOnOnlyIfWanted();
         this.#begunAt = Date.now();
         await this.#journal.append(
@@ -292,14 +297,6 @@ class Supervisor {
 
   #openCloneDoor(): Promise<Disposable> {
     return openCloneDoor(this.#file.sockets.clone, this.#mirror, systemEnvironment);
-  }
-
-  async #branchExists(): Promise<boolean> {
-    const { branch } = this.#file.sandbox;
-    const args = ['-C', this.#mirror, 'show-ref', '--verify', '--quiet', `refs/heads/${branch}`];
-    const git = spawn('git', args, { env: systemEnvironment, stdio: 'ignore' });
-    const [code] = (await once(git, 'exit')) as [number | null];
-    return code === 0;
   }
 
   #goOnOnlyIfWanted(): void {

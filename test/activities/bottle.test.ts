@@ -54,7 +54,7 @@ async function aBottle() {
     list: async () => [],
     begunAt: async () => undefined,
     async launch(_sandbox, order) {
-      requests.push((await order).request);
+      requests.push(await order.request);
       return { startedAt: 1_000 };
     },
     async watch(_run, _credentials, observer) {

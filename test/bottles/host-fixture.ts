@@ -36,9 +36,9 @@ export const credentials: ForgeCredentials = {
 export const giveCredentials = async (): Promise<ForgeCredentials> => credentials;
 
 /** The launch's order as it is when the forge has answered at once. */
-export const ordered = async (request: LaunchRequest): Promise<LaunchOrder> => ({
-  request,
-  credentials,
+export const ordered = (request: LaunchRequest): LaunchOrder => ({
+  source: Promise.resolve({ repository: request.repository, credentials }),
+  request: Promise.resolve(request),
 });
 
 export const never = new AbortController().signal;

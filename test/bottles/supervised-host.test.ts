@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 /** What the forge is asked for and does not answer. */
-const hanging = new Promise<never>(() => {});
+const hanging: LaunchOrder = { source: new Promise(() => {}), request: new Promise(() => {}) };
 
 /** Calls the sidecar from inside a bottle. */
 const signalDone = `curl -sS --unix-socket /run/bottle/sidecar.sock -H 'content-type: application/json' \
@@ -305,7 +305,7 @@ describe('kill -9 of the supervisor during the launch', () => {
   async function killDuringLaunch(
     request: LaunchRequest,
     moment: () => Promise<unknown>,
-    order: Promise<LaunchOrder> = ordered(request),
+    order: LaunchOrder = ordered(request),
   ) {
     const launching = fixture.host.launch(request, order, never).catch(() => {});
     await written(request, 'claimed');
@@ -649,7 +649,7 @@ describe('a launch whose order is still to come', () => {
     const host = fixture.anotherHost({ ...supervisorTiming, awaitGo: 200 });
     const request = fixture.request('echo began');
     // A supervisor looks once a second.
-    const order = delay(2_500).then(() => ordered(request));
+    const order = { ...ordered(request), request: delay(2_500).then(() => request) };
     const launched = host.launch(request, order, never);
     const first = await supervisorOf(request);
     await launched;
@@ -674,7 +674,8 @@ describe('a launch whose order is still to come', () => {
 describe('a launch whose order comes to nothing', () => {
   test('gives the sandbox up, and can be tried again', async () => {
     const request = fixture.request('echo began');
-    const order = Promise.reject(new Error('the forge is away'));
+    const away = Promise.reject(new Error('the forge is away'));
+    const order = { source: away, request: away };
     await expect(fixture.host.launch(request, order, never)).rejects.toThrow('the forge is away');
     const { launchFailure } = (await readJournal(journalOf(request))) ?? {};
     expect(launchFailure).toMatchObject({ reason: 'Error: the forge is away', retryable: true });

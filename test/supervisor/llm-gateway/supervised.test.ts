@@ -3,7 +3,7 @@ import type { Server, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { bottlePaths, runPaths } from '../../../src/bottles/directory.ts';
-import type { LaunchRequest, LlmAccess } from '../../../src/bottles/host.ts';
+import type { LaunchOrder, LaunchRequest, LlmAccess } from '../../../src/bottles/host.ts';
 import type { RunEnd } from '../../../src/domain/run.ts';
 import { noUsage } from '../../../src/domain/usage.ts';
 import { readJournal } from '../../../src/journal/reader.ts';
@@ -62,7 +62,10 @@ describe('a run with a model', () => {
   }
 
   const given = async () => ({ ...credentials, modelKeys: { main: key } });
-  const order = async (asked: LaunchRequest) => ({ request: asked, credentials: await given() });
+  const order = (asked: LaunchRequest): LaunchOrder => ({
+    source: given().then((told) => ({ repository: asked.repository, credentials: told })),
+    request: Promise.resolve(asked),
+  });
 
   async function run(asked: LaunchRequest, { host } = fixture): Promise<RunEnd> {
     await host.launch(asked, order(asked), never);
