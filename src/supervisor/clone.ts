@@ -1,27 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { inside } from '../bottles/directory.ts';
 import type { CloneOrder } from '../bottles/launch-protocol.ts';
 
 /**
- * Starts from nothing, since an attempt before this one may have been cut short. A clone that does not survive a crash is
- * made again, so nothing is synced.
- */
-const cloneScript = `
-branch=$1 exists=$2 url=$3
-shift 3
-git -c core.fsync=none -c protocol.version=0 -c "url.fd::3/.insteadOf=$url" clone --quiet "$@" "$url" . || exit
-# In an empty repository this names the branch that the first commit will make.
-[ "$exists" = true ] || exec git switch --quiet --no-track --create "$branch"
-`;
-
-/**
  * Runs in the bottle. git speaks to the supervisor's `upload-pack` over a socket that it inherits; its origin is the
- * address that lasts.
+ * address that lasts. Starts from nothing, since an attempt before this one may have been cut short. A clone that does not
+ * survive a crash is made again, so nothing is synced.
  */
 export async function clone({ url, branch, branchExists, settings }: CloneOrder): Promise<void> {
   for (const name of await readdir(inside.work)) {
@@ -34,13 +24,44 @@ export async function clone({ url, branch, branchExists, settings }: CloneOrder)
   const start = branchExists ? ['--branch', branch] : [];
   const socket = connect(inside.cloneSocket).pause();
   await once(socket, 'connect');
-  const git = spawn(
-    'sh',
-    ['-c', cloneScript, 'sh', branch, String(branchExists), url, ...config, ...start],
-    { cwd: inside.work, stdio: ['ignore', 'ignore', 'pipe', socket] },
+  const through = ['core.fsync=none', 'protocol.version=0', `url.fd::3/.insteadOf=${url}`];
+  await git(
+    [
+      ...through.flatMap((setting) => ['-c', setting]),
+      ...['clone', '--quiet', ...config, ...start, url, '.'],
+    ],
+    socket,
   );
-  const said = text(git.stderr as Readable);
-  const [code] = (await once(git, 'exit')) as [number | null];
   socket.destroy();
+  if (!branchExists && !(await begin(branch))) {
+    // In an empty repository this names the branch that the first commit will make.
+    await git(['switch', '--quiet', '--no-track', '--create', branch]);
+  }
+}
+
+/**
+ * Begins a branch where the clone is, without the time that starting git once more takes.
+ * @returns false when that is not known from the files: git does it then
+ */
+async function begin(branch: string): Promise<boolean> {
+  const repository = `${inside.work}/.git`;
+  const head = /^ref: (\S+)/.exec(await readFile(`${repository}/HEAD`, 'utf8'))?.[1];
+  const commit = await readFile(`${repository}/${head}`, 'utf8').catch(() => '');
+  if (!/^[0-9a-f]{40,64}\n$/.test(commit)) return false;
+  const ref = `refs/heads/${branch}`;
+  await mkdir(dirname(`${repository}/${ref}`), { recursive: true });
+  await writeFile(`${repository}/${ref}`, commit);
+  await writeFile(`${repository}/HEAD`, `ref: ${ref}\n`);
+  return true;
+}
+
+/** @param socket what git finds as descriptor 3 */
+async function git(args: readonly string[], socket?: Socket): Promise<void> {
+  const child = spawn('git', args, {
+    cwd: inside.work,
+    stdio: ['ignore', 'ignore', 'pipe', socket ?? 'ignore'],
+  });
+  const said = text(child.stderr as Readable);
+  const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`git clone: ${(await said).trim() || `exit code ${code}`}`);
 }
