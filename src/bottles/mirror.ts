@@ -12,6 +12,7 @@ import { forgeSettings, gitEnvironment, type GitSettings } from './git-settings.
 import type { ForgeCredentials, LaunchRequest } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { livingBranches } from './living-branches.ts';
+import { readRefs } from './repository-refs.ts';
 import { systemEnvironment } from './system.ts';
 
 const timeoutMs = 30 * 60_000;
@@ -121,22 +122,11 @@ async function isUpToDate(
     readAdvertisedRefs(cloneUrl, credentials),
     readRefs(path),
   ]);
-  if (there === undefined) return false;
+  if (there === undefined || here === undefined) return false;
   const others = new Set(leftAlone.map((branch) => `refs/heads/${branch}`));
   const compared = (refs: Refs): string[] =>
     [...refs].flatMap(([name, id]) => (others.has(name) ? [] : [`${name} ${id}`])).toSorted();
   return compared(there).join('\n') === compared(here).join('\n');
-}
-
-async function readRefs(path: string): Promise<Refs> {
-  const format = '--format=%(refname) %(objectname)';
-  const listed = await git(['-C', path, 'for-each-ref', format, 'refs/heads', 'refs/tags']);
-  return new Map(
-    listed
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => line.split(' ', 2) as [string, string]),
-  );
 }
 
 async function makeMirror(path: string): Promise<void> {

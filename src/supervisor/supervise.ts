@@ -13,9 +13,9 @@ import {
   runPaths,
 } from '../bottles/directory.ts';
 import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
-import { hasBranch } from '../bottles/has-branch.ts';
 import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
+import { hasBranch } from '../bottles/repository-refs.ts';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { Done } from '../domain/run.ts';
 import type { Forge } from '../forges/forge.ts';
