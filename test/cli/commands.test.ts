@@ -325,7 +325,7 @@ describe('freeze, resume, retry, destroy and extend', () => {
     expect(stdout).toMatch(told);
     expect(sample.temporal.sent.at(-1)).toEqual({
       issue: 'acme/rocket#3',
-      command: { ...command, by: expect.stringMatching(/^[\w-]+$/) },
+      command: { ...command, by: expect.stringMatching(/^[\w-]+ \(token api\)$/) },
     });
   });
 
