@@ -241,9 +241,10 @@ export async function endBottles(dataDirectory: string): Promise<void> {
   await until('the bottles to end', async () => (await processesOf(dataDirectory)).length === 0);
 }
 
-/** Waits for a run: once it has one, its bottle stands there in place of these arguments. */
+/** Waits for a run, or is the sandbox that waits with it: once it has one, its bottle stands there in place of these words. */
 const isSpare = (command: string): boolean =>
-  command.includes('supervisor.cjs') && command.includes('--expose-gc');
+  (command.includes('supervisor.cjs') && command.includes('--expose-gc')) ||
+  command.includes('/state/spares/');
 
 /** Pids of the supervisors that have a run of a data directory, or of one of its bottles. */
 export async function supervisors(dataDirectory: string, slug = ''): Promise<number[]> {
@@ -278,9 +279,17 @@ export async function leftovers(world: World, slugs: readonly string[]): Promise
     socketPaths(sockets, dataDirectory, { slug, run: 1 }).root,
   ]);
   const uids = await readdir(join(state, 'uids')).catch(() => []);
+  const owners = await Promise.all(
+    uids.map((uid) => readFile(join(state, 'uids', uid), 'utf8').catch(() => '')),
+  );
+  // One may wait; what an orchestrator that was killed has left of another is gone.
+  const spares = owners.filter((owner) => owner.startsWith('spare-'));
   return [
     ...directories.filter((path) => existsSync(path)),
-    ...uids.map((uid) => `uid ${uid}`),
+    ...owners
+      .filter((owner) => owner !== '' && !owner.startsWith('spare-'))
+      .map((owner) => `a user of ${owner}`),
+    ...spares.slice(1).map((spare) => `a user of ${spare}`),
     ...(await processesOf(dataDirectory))
       .filter(({ command }) => !isSpare(command))
       .map(({ pid, command }) => `${pid} ${command}`),
