@@ -227,7 +227,7 @@ describe.skipIf(process.getuid?.() !== 0)('while the Docker daemon is restarted'
 
   test('an agent runs on, no output is lost, and its bottle is frozen by the new daemon', async () => {
     const request = fixture.request(
-      'n=0; until [ -e /work/enough ]; do n=$((n+1)); echo line $n; sleep 0.01; done; exit 5',
+      'n=0; until [ -e enough ]; do n=$((n+1)); echo line $n; sleep 0.01; done; exit 5',
     );
     await fixture.host.launch(request, ordered(request), never);
     await until('some output', async () => (await fixture.output(request)).includes('line 20'));
@@ -247,9 +247,7 @@ describe.skipIf(process.getuid?.() !== 0)('while the Docker daemon is restarted'
   });
 
   test('a run whose end falls into that time is ended when the daemon is back', async () => {
-    const request = fixture.request(
-      'echo ready; until [ -e /work/enough ]; do sleep 0.05; done; exit 6',
-    );
+    const request = fixture.request('echo ready; until [ -e enough ]; do sleep 0.05; done; exit 6');
     await fixture.host.launch(request, ordered(request), never);
     await stopDaemon();
     const { work } = bottlePaths(fixture.dataDirectory, request.slug);

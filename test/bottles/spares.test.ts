@@ -229,7 +229,7 @@ describe('a spare', () => {
     async (ms) => {
       await withSpare(async (host) => {
         const { supervisor } = await oneSpare();
-        const request = fixture.request('date > /work/$(date +%s%N).start; sleep 1000');
+        const request = fixture.request('date > $(date +%s%N).start; sleep 1000');
         const launching = host.launch(request, ordered(request), never).catch(() => {});
         await supervisorOf(request);
         await delay(ms);

@@ -295,7 +295,7 @@ describe('stop', () => {
 });
 
 describe('kill -9 of the supervisor during the launch', () => {
-  const script = 'date > /work/$(date +%s%N).start; sleep 1000';
+  const script = 'date > $(date +%s%N).start; sleep 1000';
   const startsOf = ({ slug }: LaunchRequest): number =>
     readdirSync(bottlePaths(fixture.dataDirectory, slug).work).filter((name) =>
       name.endsWith('.start'),

@@ -21,7 +21,7 @@ const questions = `${saysThatItRuns}
   answer token-in-files grep -rqsF "$CANARY_TOKEN" /etc /home /opt /root /run /tmp /var /work
   answer host-secret cat "$HOST_SECRET"
   answer other-bottles ls "$HOST_BOTTLES"
-  answer proc-1-root ls /proc/1/root/root/.ssh
+  answer proc-1-root cat "/proc/1/root$HOST_SECRET"
   answer write-usr touch /usr/bin/mine
   answer write-runtime touch /opt/bottle/mine
   answer gitea node -e "fetch('$GITEA_URL/api/v1/version').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"

@@ -11,22 +11,8 @@ import {
 import { nextStep } from '../../src/workflows/next-step.ts';
 import { reduce, type StateEvent } from '../../src/workflows/reduce.ts';
 import { refusal } from '../../src/workflows/refusal.ts';
+import { issue, life } from './a-life.ts';
 
-const issue = {
-  repository: { forgeHost: 'forge', id: 7, owner: 'acme', name: 'widgets' },
-  number: 1,
-};
-const life = {
-  number: 1,
-  slug: 'acme-widgets-1-01234567',
-  branch: 'bot-bottle/issue-1',
-  agent: 'demo',
-  bottle: 'default',
-  backend: 'local',
-  hostId: 'host',
-  title: 'A task',
-  url: 'http://forge/acme/widgets/issues/1',
-} as const;
 const debounceMs = 10_000;
 let sequence = 0;
 

@@ -3,22 +3,7 @@ import type { RunEnd } from '../../src/domain/run.ts';
 import { beginState, type IssueState } from '../../src/workflows/issue-state.ts';
 import { notifiedEnd } from '../../src/workflows/notified-end.ts';
 import { reduce } from '../../src/workflows/reduce.ts';
-
-const issue = {
-  repository: { forgeHost: 'forge', id: 7, owner: 'acme', name: 'widgets' },
-  number: 1,
-};
-const life = {
-  number: 1,
-  slug: 'acme-widgets-1-01234567',
-  branch: 'bot-bottle/issue-1',
-  agent: 'demo',
-  bottle: 'default',
-  backend: 'local',
-  hostId: 'host',
-  title: 'A task',
-  url: 'http://forge/acme/widgets/issues/1',
-} as const;
+import { issue, life } from './a-life.ts';
 
 function running(pullRequest: number | undefined): IssueState {
   const opened = { type: 'opened', life, pullRequest, lastSequence: 0 } as const;

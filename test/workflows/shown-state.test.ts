@@ -1,22 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { beginState, type IssueState, type LastEnd } from '../../src/workflows/issue-state.ts';
 import { shownState } from '../../src/workflows/shown-state.ts';
+import { issue, life } from './a-life.ts';
 
-const issue = {
-  repository: { forgeHost: 'forge', id: 7, owner: 'acme', name: 'widgets' },
-  number: 1,
-};
-const life: IssueState['life'] = {
-  number: 1,
-  slug: 'acme-widgets-1-01234567',
-  branch: 'bot-bottle/issue-1',
-  agent: 'demo',
-  bottle: 'default',
-  backend: 'local',
-  hostId: 'host',
-  title: 'A task',
-  url: 'http://forge/acme/widgets/issues/1',
-};
 const success: LastEnd = {
   outcome: 'done',
   askedFor: false,
