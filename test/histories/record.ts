@@ -5,7 +5,6 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { IssueRef } from '../../src/domain/issue.ts';
 import { createWorkflowSignals } from '../../src/temporal/issue-client.ts';
-import { createWorkers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
 import {
   approveUpdate,
@@ -15,7 +14,8 @@ import {
   statusQuery,
 } from '../../src/workflows/messages.ts';
 import { ScriptedHost } from '../support/scripted-host.ts';
-import { startTestTemporal, workflowBundle } from '../support/temporal.ts';
+import { createScriptedWorkers } from '../support/scripted-workers.ts';
+import { startTestTemporal } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 import { openIssue } from '../support/world-issue.ts';
 import { startWorld } from '../support/world.ts';
@@ -111,21 +111,7 @@ async function recordApprovedAndShown(): Promise<void> {
 async function startStage(settings: Partial<LifecycleSettings>) {
   const temporal = await startTestTemporal();
   const host = new ScriptedHost();
-  const workers = await createWorkers({
-    connection: temporal.nativeConnection,
-    namespace: 'default',
-    workflowBundle: await workflowBundle(),
-    forge: host.forge,
-    reports: host.reports,
-    records: host.records,
-    hostActivities: host.activities,
-    leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
-    space: { lookAtSpace: async () => undefined },
-    sending: { sendNotification: async () => undefined },
-    reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
-    hostId: host.hostId,
-    places: { limit: host.places, countSettled: async () => host.living() },
-  });
+  const workers = await createScriptedWorkers(temporal, host);
   const working = workers.run();
   const issue: IssueRef = {
     repository: { forgeHost: 'forge', id: 1, owner: 'acme', name: 'widgets' },

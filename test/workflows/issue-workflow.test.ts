@@ -5,7 +5,7 @@ import { issueWorkflowId } from '../../src/domain/ids.ts';
 import type { IssueRef } from '../../src/domain/issue.ts';
 import type { IssueCommand } from '../../src/domain/issue-command.ts';
 import { createIssueCommands, createWorkflowSignals } from '../../src/temporal/issue-client.ts';
-import { createWorkers, type Workers } from '../../src/temporal/workers.ts';
+import type { Workers } from '../../src/temporal/workers.ts';
 import type { issueWorkflow } from '../../src/workflows/issue-workflow.ts';
 import {
   approveUpdate,
@@ -19,7 +19,8 @@ import {
   statusQuery,
 } from '../../src/workflows/messages.ts';
 import { permanentFailure, ScriptedHost } from '../support/scripted-host.ts';
-import { startTestTemporal, type TestTemporal, workflowBundle } from '../support/temporal.ts';
+import { createScriptedWorkers } from '../support/scripted-workers.ts';
+import { startTestTemporal, type TestTemporal } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 
 let temporal: TestTemporal;
@@ -43,21 +44,7 @@ afterEach(async () => {
 });
 
 async function startWorkers(): Promise<void> {
-  workers = await createWorkers({
-    connection: temporal.nativeConnection,
-    namespace: 'default',
-    workflowBundle: await workflowBundle(),
-    forge: host.forge,
-    reports: host.reports,
-    records: host.records,
-    hostActivities: host.activities,
-    leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
-    space: { lookAtSpace: async () => undefined },
-    sending: { sendNotification: async () => undefined },
-    reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
-    hostId: host.hostId,
-    places: { limit: host.places, countSettled: async () => host.living() },
-  });
+  workers = await createScriptedWorkers(temporal, host);
   working = workers.run();
 }
 

@@ -6,14 +6,15 @@ import type { Notifier } from '../../src/notifications/notifier.ts';
 import { createNotifiers } from '../../src/notifications/registry.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createSendingStarter } from '../../src/temporal/notification-client.ts';
-import { createWorkers, type Workers } from '../../src/temporal/workers.ts';
+import type { Workers } from '../../src/temporal/workers.ts';
 import { freshStore } from '../store/fresh-store.ts';
 import {
   type NotificationServer,
   startNotificationServer,
 } from '../support/notification-server.ts';
 import { ScriptedHost } from '../support/scripted-host.ts';
-import { startTestTemporal, type TestTemporal, workflowBundle } from '../support/temporal.ts';
+import { createScriptedWorkers } from '../support/scripted-workers.ts';
+import { startTestTemporal, type TestTemporal } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 
 let temporal: TestTemporal;
@@ -51,21 +52,8 @@ async function work(
     webhook: { url: `${hooks.url}/hook`, secret: undefined, events },
     ntfy: { url: `${topics.url}/topic`, token: undefined, events },
   }).map(changed);
-  const host = new ScriptedHost();
-  workers = await createWorkers({
-    connection: temporal.nativeConnection,
-    namespace: 'default',
-    workflowBundle: await workflowBundle(),
-    forge: host.forge,
-    reports: host.reports,
-    records: host.records,
-    hostActivities: host.activities,
-    leftovers: { destroyLeftovers: async () => ({ destroyed: 0 }) },
-    space: { lookAtSpace: async () => undefined },
-    reconcile: { reconcile: async () => ({ requests: 0, lookedAt: 0, found: 0 }) },
+  workers = await createScriptedWorkers(temporal, new ScriptedHost(), {
     sending: createSendActivities(store.notifications, notifiers),
-    hostId: host.hostId,
-    places: { limit: 1, countSettled: async () => 0 },
   });
   working = workers.run();
   const start = createSendingStarter(temporal.client);
