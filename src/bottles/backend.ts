@@ -68,8 +68,8 @@ export interface SpareSandbox {
    * @param paths where the directory with the sandbox's state is now
    */
   adopt(paths: BottlePaths, limits: BottleLimits): RunningSandbox;
-  /** Ends it. Resolves when nothing of it is left. */
-  kill(): Promise<void>;
+  /** Ends it. Whoever has its directory makes sure that nothing is left, with `destroy`. */
+  end(): void;
 }
 
 export interface SandboxExit {

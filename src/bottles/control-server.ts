@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { StopReason } from '../domain/run.ts';
 import type { ControlMessage, ControlReply } from './control.ts';
 import type { ForgeCredentials } from './host.ts';
+import { onLines } from './lines.ts';
 
 /** What a supervisor does when it is told something. */
 export interface ControlHandler {
@@ -50,7 +50,7 @@ export class ControlServer {
     this.#connections.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#connections.delete(socket));
-    createInterface({ input: socket }).on('line', (line) => {
+    onLines(socket, (line) => {
       const reply = this.#answer(line, nonce, handler);
       socket.write(`${JSON.stringify(reply)}\n`);
     });

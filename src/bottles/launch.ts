@@ -31,7 +31,7 @@ import { makePromptFile } from './prompt-file.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
 import type { SocketPaths } from './sockets.ts';
-import { becomeBottle, isMadeFor } from './spare.ts';
+import { becomeBottle, isMadeFor, type Spare } from './spare.ts';
 import { giveOrder, isRunning, startSupervisor } from './supervisor-process.ts';
 import { claimUid } from './uid.ts';
 
@@ -148,19 +148,25 @@ async function findOrStartSupervisor(
   signal: AbortSignal,
 ): Promise<ProcessIdentity | undefined> {
   const { journal } = runPathsOf(host, request);
-  const child = await withBottle(host, request.slug, async () => {
+  const given = await withBottle(host, request.slug, async () => {
     if (existsSync(journal)) return undefined;
     refuseDestroyed(host, request.slug);
     return await giveToSupervisor(host, backend, request);
   });
+  const child = given?.supervisor;
   const exited = new AbortController();
   child?.once('exit', () => exited.abort());
   // A spare one may have died while it was given the run.
   if (child !== undefined && !isRunning(child)) exited.abort();
   const tooLong = AbortSignal.timeout(claimMs);
   const over = AbortSignal.any([signal, exited.signal, tooLong]);
-  for await (const entry of followJournal(journal, over)) {
-    if (entry.type === 'claimed') return entry.supervisor;
+  try {
+    for await (const entry of followJournal(journal, over)) {
+      if (entry.type === 'claimed') return entry.supervisor;
+    }
+  } finally {
+    // Not before the claim: until then its supervisor may still be making it. What cannot be removed now is at the next start.
+    if (given?.unused !== undefined) void host.spares?.remove(given.unused).catch(() => {});
   }
   signal.throwIfAborted();
   if (existsSync(journal)) return undefined;
@@ -168,36 +174,42 @@ async function findOrStartSupervisor(
   throw new Error(`the supervisor did not start: ${await supervisorSaid(host, request)}`);
 }
 
+interface Given {
+  readonly supervisor: ChildProcess;
+  /** It waited with a sandbox that is not the bottle's. */
+  readonly unused?: Spare;
+}
+
 /** Makes the bottle, and has a supervisor run it: the one that waits, or a new one. */
 async function giveToSupervisor(
   host: HostContext,
   backend: BottleBackend,
   request: SandboxRequest,
-): Promise<ChildProcess> {
+): Promise<Given> {
   const { launch, supervisorLog } = runPathsOf(host, request);
   const spare = await host.spares?.take();
   if (spare === undefined) {
     await makeBottle(host, backend, request);
     const supervisor = await startSupervisor(host.runtimeDirectory, supervisorLog);
     giveOrder(supervisor, { type: 'launch', file: launch });
-    return supervisor;
+    return { supervisor };
   }
+  const { supervisor } = spare;
+  const paths = pathsOf(host, request.slug);
+  const isUsed = isMadeFor(spare, request) && !existsSync(paths.root);
   try {
-    const paths = pathsOf(host, request.slug);
-    if (isMadeFor(spare, request) && !existsSync(paths.root)) {
+    if (isUsed) {
       await becomeBottle(spare, paths, launchFileOf(host, request, spare.sockets));
     } else {
       await makeBottle(host, backend, request);
       await rename(spare.log, supervisorLog);
-      // What cannot be removed now is at the next start.
-      void host.spares?.remove(spare).catch(() => {});
     }
   } catch (error) {
     await host.spares?.dismiss(spare);
     throw error;
   }
-  giveOrder(spare.supervisor, { type: 'launch', file: launch });
-  return spare.supervisor;
+  giveOrder(supervisor, { type: 'launch', file: launch });
+  return isUsed ? { supervisor } : { supervisor, unused: spare };
 }
 
 /** Each step may have been made before. */

@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline';
 import { createBackend } from '../bottles/registry.ts';
 import { readLaunchFile } from '../bottles/launch-file.ts';
+import { onLines } from '../bottles/lines.ts';
 import type { SupervisorOrder } from '../bottles/supervisor-process.ts';
 import { createForge } from '../forges/registry.ts';
 import { prepareSpare, type ReadySpare } from './spare.ts';
@@ -12,11 +12,15 @@ import { supervise } from './supervise.ts';
  */
 async function main(): Promise<void> {
   let spare: Promise<ReadySpare | undefined> | undefined;
-  for await (const line of createInterface({ input: process.stdin })) {
+  const launchFile = Promise.withResolvers<string | undefined>();
+  onLines(process.stdin, (line) => {
     const order = JSON.parse(line) as SupervisorOrder;
-    if (order.type === 'launch') return await live(order.file, await spare);
-    spare = prepareSpare(createBackend(order.spare.backend), order.spare);
-  }
+    if (order.type === 'launch') launchFile.resolve(order.file);
+    else spare = prepareSpare(createBackend(order.spare.backend), order.spare);
+  });
+  process.stdin.once('end', () => launchFile.resolve(undefined));
+  const file = await launchFile.promise;
+  if (file !== undefined) await live(file, await spare);
 }
 
 async function live(launchFile: string, spare: ReadySpare | undefined): Promise<void> {

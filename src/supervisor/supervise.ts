@@ -82,7 +82,7 @@ export async function supervise(file: LaunchFile, parts: SuperviseParts): Promis
   if (spare === undefined) {
     makeSocketDirectories(sockets);
     // Made for another bottle than came.
-    void parts.spare?.sandbox.kill();
+    parts.spare?.sandbox.end();
     parts.spare?.door.close();
   }
   await new Supervisor(file, paths, { ...parts, spare }, journal).live(nonce);

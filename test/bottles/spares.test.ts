@@ -145,6 +145,28 @@ describe('a spare', () => {
     });
   });
 
+  test('that is still being made when a further run takes its supervisor leaves nothing', async () => {
+    await withSpare(async (host) => {
+      const supervisor = await until('a supervisor', async () => waitingSupervisors()[0]);
+      process.kill(supervisor, 'SIGSTOP');
+      const { root } = sparePaths(fixture.dataDirectory, 'any');
+      const [slug = ''] = await namesIn(dirname(root));
+      const request = { ...fixture.request('echo began; sleep 1000'), run: 2 };
+      const launched = host.launch(request, ordered(request), never);
+      const { runs } = bottlePaths(fixture.dataDirectory, request.slug);
+      // What it had to say is the run's then, and it is told the next moment.
+      await until('the run', async () => existsSync(runPaths(runs, 2).supervisorLog));
+      process.kill(supervisor, 'SIGCONT');
+      await launched;
+      await printed(request, 'began');
+      expect(await supervisorOf(request)).toBe(supervisor);
+      await until('its removal', async () => !(await namesIn(dirname(root))).includes(slug));
+      expect(existsSync(socketsOf(slug).root)).toBe(false);
+      expect(listSandboxProcesses(slug)).toEqual([]);
+      await host.stop(request, 'cancelled');
+    });
+  });
+
   test('that died keeps no run from being launched', async () => {
     await withSpare(async (host) => {
       const { supervisor } = await oneSpare();

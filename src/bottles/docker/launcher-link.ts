@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { LauncherChannel, LauncherMessage } from '../launch-protocol.ts';
+import { onLines } from '../lines.ts';
 import type { FromContainer, ToContainer } from './container-protocol.ts';
 
 /** A launcher has a few lines to say. */
@@ -86,11 +86,11 @@ export class LauncherLink {
   #listenTo(socket: Socket): void {
     socket.on('close', () => this.#ended.resolve(undefined));
     let said = 0;
-    socket.on('data', (chunk: Buffer) => {
-      said += chunk.length;
+    socket.on('data', (text: string) => {
+      said += text.length;
       if (said > mostSaid) socket.destroy();
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    onLines(socket, (line) => {
       try {
         this.#take(JSON.parse(line) as FromContainer);
       } catch {

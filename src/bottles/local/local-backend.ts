@@ -73,7 +73,7 @@ function spawnSpare(sandbox: SpareRequest): SpareSandbox {
       };
       return runningSandbox(child, { ...channel, send }, exited, paths.slug, uid);
     },
-    kill: runningSandbox(child, channel, exited, slug, uid).kill,
+    end: () => void child.kill('SIGKILL'),
   };
 }
 
