@@ -8,8 +8,8 @@ import type { Figure } from './figure.ts';
 import type { IngestServer } from './ingest-server.ts';
 import { inTurn, now } from './measure.ts';
 
-const rounds = 7;
-const deliveriesPerRound = 1_200;
+const rounds = 21;
+const deliveriesPerRound = 800;
 
 /** Acknowledged deliveries per second, as a share of what a bare route reaches. */
 export async function measureIngest(bench: Bench): Promise<Figure[]> {

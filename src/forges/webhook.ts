@@ -14,6 +14,7 @@ export interface WebhookParser {
   parse(headers: WebhookHeaders, rawBody: Buffer): ForgeEvent | IgnoredEvent;
 }
 
+/** Their names in lower case, as Node has them. */
 export type WebhookHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** The body is not JSON, lacks a field, or disagrees with its header. Says which. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { issueOfBranch } from '../../domain/ids.ts';
 import { orderKey } from '../../domain/order-key.ts';
@@ -125,7 +125,7 @@ async function receive(
   } = meaningOf(parse(request, body, options.parser, log, named));
   const { sequence, known } = await options.deliveries
     .add({
-      digest: createHash('sha256').update(body).digest('hex'),
+      digest: hash('sha256', body),
       deliveryId: deliveryId ?? '',
       event,
       orderKey: queue,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { IssueAction, PullRequestAction } from '../../domain/events.ts';
@@ -224,15 +225,18 @@ function ignoredAction(event: string, action: string): IgnoredEvent {
 }
 
 function header(headers: WebhookHeaders, name: string): string | undefined {
-  const value = Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+  const value = headers[name];
   return typeof value === 'string' ? value : undefined;
 }
 
 function parseObject(rawBody: Buffer): Record<string, unknown> {
   let body: unknown;
   try {
-    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(rawBody));
+    body = isUtf8(rawBody) ? JSON.parse(rawBody.toString('utf8')) : undefined;
   } catch {
+    body = undefined;
+  }
+  if (body === undefined) {
     throw new WebhookFormatError('the body is not JSON in UTF-8');
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {

@@ -16,8 +16,13 @@ interface Delivery {
   readonly rawBody: string;
 }
 
+/** Its headers' names are in lower case, as Node gives them. */
 function recorded(name: string): Delivery {
-  return JSON.parse(readFileSync(new URL(name, fixtures), 'utf8')) as Delivery;
+  const { headers, rawBody } = JSON.parse(
+    readFileSync(new URL(name, fixtures), 'utf8'),
+  ) as Delivery;
+  const lowered = Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value]);
+  return { headers: Object.fromEntries(lowered) as Delivery['headers'], rawBody };
 }
 
 function parse({ headers, rawBody }: Delivery): ForgeEvent | IgnoredEvent {
@@ -38,7 +43,7 @@ function altered(name: string, changes: Record<string, unknown>, event?: string)
     Object.defineProperty(parent, last, { value, enumerable: true });
   }
   return {
-    headers: event === undefined ? headers : { ...headers, 'X-Gitea-Event': event },
+    headers: event === undefined ? headers : { ...headers, 'x-gitea-event': event },
     rawBody: JSON.stringify(body),
   };
 }
@@ -162,22 +167,12 @@ describe('the recorded deliveries of a Gitea', () => {
       url: 'http://gitea.example/acme/widgets/pulls/5',
     });
   });
-
-  test('are understood with headers in lower case, as Node gives them', () => {
-    const { headers, rawBody } = recorded('01-issues-opened.json');
-    const lowered = Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-    );
-
-    expect(giteaWebhooks.verify(lowered, Buffer.from(rawBody), secret)).toBe(true);
-    expect(parse({ headers: lowered, rawBody })).toMatchObject({ type: 'issue' });
-  });
 });
 
 describe('the signature', () => {
   const { headers, rawBody } = recorded('01-issues-opened.json');
   const body = Buffer.from(rawBody);
-  const signature = headers['X-Gitea-Signature'] ?? '';
+  const signature = headers['x-gitea-signature'] ?? '';
 
   test.each([
     ['another secret', { 'x-gitea-signature': signature }, body, 'another'],
