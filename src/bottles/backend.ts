@@ -22,11 +22,11 @@ export interface BottleBackend {
    */
   checkImage(image: string | undefined): Promise<void>;
   /**
-   * Makes the bottle's state, its `work/` and `home/`, ready for the next run.
-   * @param image of a container backend, for the bottle's first run; undefined: the backend's default
+   * Makes the bottle's state, its `work/` and `home/`, ready for the next run. It may begin to start the sandbox, whose
+   * launcher then waits for the supervisor, and ends when none comes.
    * @throws LaunchRefusedError when there is no such image
    */
-  prepare(paths: BottlePaths, image: string | undefined): Promise<void>;
+  prepare(run: PrepareRequest): Promise<void>;
   /** Starts the sandbox with the launcher as its first program. What runs in it dies with the supervisor. */
   spawn(sandbox: Sandbox): RunningSandbox;
   /**
@@ -103,6 +103,12 @@ export interface Sandbox {
   /** As the launch asked for it. */
   readonly request: SandboxRequest;
   readonly relay: SidecarRelay;
+}
+
+export interface PrepareRequest extends Omit<Sandbox, 'request' | 'relay'> {
+  readonly run: number;
+  /** Of a container backend, for the bottle's first run; undefined: the backend's default. */
+  readonly image: string | undefined;
 }
 
 /** For a backend whose bottles have a forge sidecar of their own, in place of the door. */

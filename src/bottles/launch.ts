@@ -30,7 +30,7 @@ import { writeManifest } from './manifest.ts';
 import { makePromptFile } from './prompt-file.ts';
 import { readRunState, waitForDeath } from './run-state.ts';
 import { sealRun } from './stop.ts';
-import type { SocketPaths } from './sockets.ts';
+import { makeSocketDirectories, type SocketPaths } from './sockets.ts';
 import { becomeBottle, isMadeFor, type Spare } from './spare.ts';
 import { giveOrder, isRunning, startSupervisor } from './supervisor-process.ts';
 import { claimUid } from './uid.ts';
@@ -218,11 +218,14 @@ async function makeBottle(
   backend: BottleBackend,
   request: SandboxRequest,
 ): Promise<void> {
-  const { slug, workflowId } = request;
+  const { slug, workflowId, run: number, image, tools = [], limits } = request;
   const paths = pathsOf(host, slug);
   const run = runPathsOf(host, request);
+  const left = socketsOf(host, request).root;
+  const sockets = newSocketsOf(host, request);
   await mkdir(run.root, { recursive: true, mode: 0o700 });
   makePromptFile(run.prompt);
+  makeSocketDirectories(sockets);
   const makeState = async (): Promise<void> => {
     const uid = await claimUid(host.dataDirectory, slug);
     await writeManifest(paths, {
@@ -233,10 +236,17 @@ async function makeBottle(
       ...(uid === undefined ? {} : { uid }),
       createdAt: Date.now(),
     });
-    await backend.prepare(paths, request.image);
+    await backend.prepare({
+      paths,
+      run: number,
+      image,
+      tools,
+      limits,
+      socketDirectory: sockets.mounted,
+      runtimeDirectory: host.runtimeDirectory,
+      promptFile: run.prompt,
+    });
   };
-  const left = socketsOf(host, request).root;
-  const sockets = newSocketsOf(host, request);
   const file = launchFileOf(host, request, sockets);
   await Promise.all([
     // Of a spare that had become this bottle, and was never given the run.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A unix socket's path may have 108 bytes, its final zero included. */
@@ -38,6 +38,23 @@ export function socketPaths(
     throw new Error(`the directory for sockets is too long for the system: ${base}`);
   }
   return paths;
+}
+
+/** Makes a run's directories for sockets. Those that are there stay, whoever has them mounted. */
+export function makeSocketDirectories({ run, mounted }: SocketPaths): void {
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  mkdirSync(mounted, { recursive: true });
+  // The bottle's user enters it, whatever the umask is.
+  chmodSync(mounted, 0o755);
+}
+
+/** Removes what a run that was cut short may have left in them. */
+export function emptySocketDirectories({ run, mounted }: SocketPaths): void {
+  for (const directory of [run, mounted]) {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (!entry.isDirectory()) rmSync(join(directory, entry.name));
+    }
+  }
 }
 
 /**

@@ -117,9 +117,18 @@ export class Spares implements AsyncDisposable {
         ...(uid === undefined ? {} : { uid }),
         createdAt: Date.now(),
       });
-      await backend.prepare(paths, undefined);
-      await chmod(root, 0o711);
       makePromptFile(prompt);
+      await backend.prepare({
+        paths,
+        run: firstRun,
+        image: undefined,
+        tools: [],
+        limits: {},
+        socketDirectory: sockets.mounted,
+        runtimeDirectory,
+        promptFile: prompt,
+      });
+      await chmod(root, 0o711);
       const supervisor = await startSupervisor(runtimeDirectory, log);
       giveOrder(supervisor, {
         type: 'prepare',

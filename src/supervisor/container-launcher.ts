@@ -2,15 +2,19 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
-import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type FromContainer,
   launcherSocket,
   type ToContainer,
 } from '../bottles/docker/container-protocol.ts';
 import { inside } from '../bottles/directory.ts';
+import { onLines } from '../bottles/lines.ts';
 import { bridgeDoor } from './door-bridge.ts';
 import { setUp } from './set-up.ts';
+
+/** Longer than a launch waits for a supervisor's claim. */
+const supervisorMs = 30_000;
 
 /**
  * The first program in a container, below Docker's init: opens the door, clones, starts the agent and stays as its parent.
@@ -32,12 +36,12 @@ class ContainerLauncher {
   static async start(): Promise<void> {
     const door = bridgeDoor();
     // The supervisor knows them by their order.
-    const supervisor = await open();
+    const supervisor = await untilOpen();
     supervisor.on('close', () => process.exit(1));
     const launcher = new ContainerLauncher(supervisor, await open(), await open());
     // Sent by `docker stop`.
     process.on('SIGTERM', terminate);
-    createInterface({ input: supervisor }).on('line', (line) => launcher.#obey(line));
+    onLines(supervisor, (line) => launcher.#obey(line));
     await door;
     launcher.#report({ type: 'listening' });
   }
@@ -90,6 +94,19 @@ class ContainerLauncher {
 
   #report(message: FromContainer): void {
     this.#supervisor.write(`${JSON.stringify(message)}\n`);
+  }
+}
+
+/** The container is started while its supervisor is still to listen. */
+async function untilOpen(): Promise<Socket> {
+  const end = Date.now() + supervisorMs;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await delay(10);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { BottleBackend, SpareSandbox } from '../bottles/backend.ts';
-import type { SocketPaths } from '../bottles/sockets.ts';
+import { makeSocketDirectories, type SocketPaths } from '../bottles/sockets.ts';
 import { readyMark, type SpareOrder } from '../bottles/spare.ts';
 import { type Door, openDoor } from './door.ts';
 
@@ -26,13 +26,4 @@ export async function prepareSpare(
   });
   void sandbox?.ready.then(() => writeFileSync(readyMark(sockets), ''));
   return sandbox && { sockets, door, sandbox };
-}
-
-/** Anew: a run that was cut short may have left some. */
-export function makeSocketDirectories(sockets: SocketPaths): void {
-  rmSync(sockets.run, { recursive: true, force: true });
-  mkdirSync(sockets.run, { recursive: true, mode: 0o700 });
-  mkdirSync(sockets.mounted);
-  // The bottle's user enters it, whatever the umask is.
-  chmodSync(sockets.mounted, 0o755);
 }

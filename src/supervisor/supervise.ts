@@ -16,6 +16,7 @@ import type { ForgeCredentials, LaunchRequest } from '../bottles/host.ts';
 import { type LaunchFile, readRequestFile } from '../bottles/launch-file.ts';
 import { ownIdentity } from '../bottles/liveness.ts';
 import { hasBranch } from '../bottles/repository-refs.ts';
+import { emptySocketDirectories } from '../bottles/sockets.ts';
 import { systemEnvironment } from '../bottles/system.ts';
 import type { Done } from '../domain/run.ts';
 import type { Forge } from '../forges/forge.ts';
@@ -34,7 +35,7 @@ import type { ProviderLimit } from './llm-gateway/provider-limit.ts';
 import { createOperationLog, type OwnedOperationLog } from './operation-log.ts';
 import { judgeEnd } from './run-end.ts';
 import { createServices, type Services } from './services.ts';
-import { makeSocketDirectories, type ReadySpare } from './spare.ts';
+import type { ReadySpare } from './spare.ts';
 import { keepVigil } from './vigil.ts';
 import { createYoungCollector } from './young-garbage.ts';
 
@@ -80,7 +81,7 @@ export async function supervise(file: LaunchFile, parts: SuperviseParts): Promis
   const { sockets } = file;
   const spare = parts.spare?.sockets.run === sockets.run ? parts.spare : undefined;
   if (spare === undefined) {
-    makeSocketDirectories(sockets);
+    emptySocketDirectories(sockets);
     // Made for another bottle than came.
     parts.spare?.sandbox.end();
     parts.spare?.door.close();

@@ -21,7 +21,7 @@ export function createBotBottleCliBackend(settings?: CliSettings): BottleBackend
     name: 'bot-bottle',
     check: () => checkCli(settings),
     async checkImage() {},
-    async prepare(paths) {
+    async prepare({ paths }) {
       if (settings === undefined) throw new Error('it is not known where the bot-bottle CLI is');
       // It is where the CLI is started, and stays empty.
       await mkdir(paths.work, { recursive: true, mode: 0o700 });

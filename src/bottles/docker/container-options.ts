@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import type Docker from 'dockerode';
-import type { BottleLimits, Sandbox } from '../backend.ts';
-import { inside } from '../directory.ts';
+import type { BottleLimits, PrepareRequest } from '../backend.ts';
+import { type BottlePaths, inside } from '../directory.ts';
 import { accountsOf } from './accounts.ts';
 import { bottleLabels, dataDigest } from './labels.ts';
 
@@ -10,16 +10,15 @@ const ownProcesses = 16;
 
 /** One container to a run. Nothing of the host is in its environment, and no network is in it but its own loopback. */
 export function containerOptions(
-  sandbox: Sandbox,
-  run: string,
+  sandbox: PrepareRequest,
   image: string,
 ): Docker.ContainerCreateOptions {
-  const { paths, limits } = sandbox;
+  const { paths, run, limits } = sandbox;
   const { uid, gid } = accountsOf(paths);
   return {
-    name: `bot-bottle-${paths.slug}-${run}-${dataDigest(paths)}`,
+    name: containerName(paths, run),
     Image: image,
-    Labels: { ...bottleLabels(paths), 'bot-bottle.run': run },
+    Labels: { ...bottleLabels(paths), 'bot-bottle.run': String(run) },
     Hostname: 'bottle',
     User: `${uid}:${gid}`,
     WorkingDir: inside.work,
@@ -47,6 +46,10 @@ export function containerOptions(
       ...engineLimits(limits),
     },
   };
+}
+
+export function containerName(paths: BottlePaths, run: number): string {
+  return `bot-bottle-${paths.slug}-${run}-${dataDigest(paths)}`;
 }
 
 function mount(source: string, target: string, readOnly: boolean): Docker.MountSettings {

@@ -1,22 +1,22 @@
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { RunningSandbox, Sandbox, SandboxExit } from '../backend.ts';
 import { launcherSocketName } from './container-protocol.ts';
-import { containerOptions } from './container-options.ts';
+import { containerName } from './container-options.ts';
 import { Container } from './container.ts';
 import { readDockerState } from './docker-state.ts';
 import { LauncherLink } from './launcher-link.ts';
 
 /**
- * Creates and starts a container for a run. From the launcher's first word on the Engine is not needed until the end: messages
+ * Takes the container that was created for a run, and starts it unless that has begun. From the launcher's first word on the Engine is not needed until the end: messages
  * and output come over the bottle's own socket, so that a daemon that is restarted interrupts nothing.
  *
  * The container is no child of this process. The launcher ends it as soon as its connection to this process is gone.
  */
 export function spawnContainer(sandbox: Sandbox): RunningSandbox {
   const link = new LauncherLink(join(sandbox.socketDirectory, launcherSocketName));
-  const created = createContainer(sandbox, link);
-  const started = created.then((container) => container.start().then(() => container));
+  const container = containerOf(sandbox);
+  const started = link.listen().then(() => container.start());
   const drained = Promise.all(
     [link.stdout, link.stderr].map((output) => finished(output, { writable: false })),
   ).then(
@@ -27,31 +27,29 @@ export function spawnContainer(sandbox: Sandbox): RunningSandbox {
     stdout: link.stdout,
     stderr: link.stderr,
     launcher: link.channel,
-    exited: exitOf(started, link).then((exit) => ({ ...exit, drained })),
+    exited: exitOf(container, started, link).then((exit) => ({ ...exit, drained })),
     terminate: () => link.terminate(),
     async kill() {
       link.close();
-      const container = await created.catch(() => undefined);
       await started.catch(() => {});
-      if (container !== undefined) await container.end();
+      await container.end();
     },
   };
 }
 
-async function createContainer(sandbox: Sandbox, link: LauncherLink): Promise<Container> {
-  await link.listen();
-  const state = readDockerState(sandbox.paths);
+function containerOf({ paths, request: { run } }: Sandbox): Container {
+  const state = readDockerState(paths);
   if (state === undefined) throw new Error('the bottle was not prepared for Docker');
-  const run = basename(dirname(sandbox.promptFile));
-  return await Container.create(state.socket, containerOptions(sandbox, run, state.image));
+  return new Container(state.socket, containerName(paths, run));
 }
 
 async function exitOf(
-  started: Promise<Container>,
+  container: Container,
+  started: Promise<void>,
   link: LauncherLink,
 ): Promise<Omit<SandboxExit, 'drained'>> {
   try {
-    const container = await started;
+    await started;
     const early = container.wait().then(
       () => 'ended' as const,
       // The daemon is away: the launcher comes all the same, or never.

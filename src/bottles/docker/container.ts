@@ -10,19 +10,21 @@ export class Container {
   readonly #socket: string;
   readonly #path: string;
 
-  constructor(socket: string, id: string) {
+  /** @param name or its id */
+  constructor(socket: string, name: string) {
     this.#socket = socket;
-    this.#path = `/containers/${id}`;
+    this.#path = `/containers/${name}`;
   }
 
   static async create(
     socket: string,
     { name = '', ...options }: ContainerCreateOptions,
   ): Promise<Container> {
-    const answer = await callEngine(socket, 'POST', `/containers/create?name=${name}`, options);
-    return new Container(socket, (JSON.parse(answer.toString('utf8')) as { Id: string }).Id);
+    await callEngine(socket, 'POST', `/containers/create?name=${name}`, options);
+    return new Container(socket, name);
   }
 
+  /** Resolves when it runs, whoever has started it. */
   async start(): Promise<void> {
     await callEngine(this.#socket, 'POST', `${this.#path}/start`);
   }

@@ -1,12 +1,21 @@
-import type { BottleBackend } from '../backend.ts';
+import type { BottleBackend, PrepareRequest } from '../backend.ts';
 import type { BottlePaths } from '../directory.ts';
 import { makeStateDirectories } from '../state-directories.ts';
 import { writeAccounts } from './accounts.ts';
+import { containerOptions } from './container-options.ts';
 import { Container } from './container.ts';
 import { spawnContainer } from './container-sandbox.ts';
 import { readDockerState, writeDockerState } from './docker-state.ts';
 import { checkEngine, engineAddress, openEngine } from './engine.ts';
-import { checkFrozenImage, commitContainer, removeImages, resolveImage } from './images.ts';
+import { EngineError } from './engine-call.ts';
+import {
+  checkImage,
+  commitContainer,
+  defaultImage,
+  missingFrozenImage,
+  missingImage,
+  removeImages,
+} from './images.ts';
 import { labelFilter } from './labels.ts';
 
 /**
@@ -25,9 +34,9 @@ export function createDockerBackend(dockerHost?: string): BottleBackend {
     check: async () =>
       'socket' in address ? await checkEngine(address.socket) : { usable: false, ...address },
     async checkImage(image) {
-      await resolveImage(await openEngine(socket()), image);
+      await checkImage(await openEngine(socket()), image);
     },
-    prepare: (paths, image) => prepare(socket(), paths, image),
+    prepare: (run) => prepare(socket(), run),
     spawn: spawnContainer,
     freeze: (paths) => freeze(socket(), paths),
     async destroy(paths) {
@@ -37,35 +46,29 @@ export function createDockerBackend(dockerHost?: string): BottleBackend {
   };
 }
 
-async function prepare(
-  socket: string,
-  paths: BottlePaths,
-  image: string | undefined,
-): Promise<void> {
+/**
+ * Creates the run's container and asks for its start, which takes longer than all else of a launch: the supervisor asks for it
+ * too, and hears how it went.
+ */
+async function prepare(socket: string, run: PrepareRequest): Promise<void> {
+  const { paths } = run;
+  // What a run left that nobody froze. A bottle that was never prepared has no containers.
+  if (readDockerState(paths) !== undefined) await freeze(socket, paths);
+  const state = readDockerState(paths);
+  const frozen = state?.frozen === true ? state.image : undefined;
+  const image = frozen ?? run.image ?? defaultImage;
   await Promise.all([
     makeStateDirectories(paths),
     writeAccounts(paths),
-    chooseImage(socket, paths, image),
+    writeDockerState(paths, { socket, image, frozen: frozen !== undefined }),
   ]);
-}
-
-/** The image of the next run: the one that the bottle was frozen into, or that of a new bottle. */
-async function chooseImage(
-  socket: string,
-  paths: BottlePaths,
-  name: string | undefined,
-): Promise<void> {
-  // What a run left that nobody froze. A bottle that was never prepared has no containers.
-  if (readDockerState(paths) !== undefined) await freeze(socket, paths);
-  const engine = await openEngine(socket);
-  const state = readDockerState(paths);
-  if (state?.frozen) {
-    await checkFrozenImage(engine, state.image);
-    await writeDockerState(paths, { ...state, socket });
-  } else {
-    const image = await resolveImage(engine, name);
-    await writeDockerState(paths, { socket, image, frozen: false });
-  }
+  const container = await Container.create(socket, containerOptions(run, image)).catch(
+    (error: unknown) => {
+      if (!(error instanceof EngineError) || error.statusCode !== 404) throw error;
+      throw frozen === undefined ? missingImage(run.image) : missingFrozenImage(frozen);
+    },
+  );
+  container.start().catch(() => {});
 }
 
 /**

@@ -8,7 +8,7 @@ import type { BottlePaths } from '../directory.ts';
 export interface DockerState {
   /** The Engine's socket, for the supervisor. */
   readonly socket: string;
-  /** Digest of the image that the next run starts from. */
+  /** The image that the next run starts from: a name, or the digest of one that is frozen. */
   readonly image: string;
   /** Whether that image is the bottle's own, made at a freeze. */
   readonly frozen: boolean;

@@ -5,30 +5,28 @@ import { accepting } from './container.ts';
 import { dataDigest, labelFilter } from './labels.ts';
 
 /** What `images/Dockerfile` is built as; bottles start from it when their manifest names no image. */
-const defaultImage = 'bot-bottle-agent:latest';
+export const defaultImage = 'bot-bottle-agent:latest';
 
 /** Below what overlay2 can stack. Each freeze adds a layer. */
 const mostLayers = 100;
 
-/**
- * The digest of the image that a new bottle starts from.
- * @throws LaunchRefusedError when the Engine does not have it: nothing is pulled on an agent's behalf
- */
-export async function resolveImage(engine: Docker, name: string | undefined): Promise<string> {
-  const image = name ?? defaultImage;
-  const found = await inspect(engine, image);
-  if (found !== undefined) return found.Id;
-  throw new LaunchRefusedError(
+/** @throws LaunchRefusedError when the Engine does not have it */
+export async function checkImage(engine: Docker, name: string | undefined): Promise<void> {
+  if ((await inspect(engine, name ?? defaultImage)) === undefined) throw missingImage(name);
+}
+
+/** Nothing is pulled on an agent's behalf. */
+export function missingImage(name: string | undefined): LaunchRefusedError {
+  return new LaunchRefusedError(
     name === undefined
-      ? `The Docker Engine has no image \`${image}\`, which a bottle has whose manifest names none. Build it: \`docker build -t ${image} images/\`.`
-      : `The Docker Engine has no image \`${image}\`. Pull it: \`docker pull ${image}\`.`,
+      ? `The Docker Engine has no image \`${defaultImage}\`, which a bottle has whose manifest names none. Build it: \`docker build -t ${defaultImage} images/\`.`
+      : `The Docker Engine has no image \`${name}\`. Pull it: \`docker pull ${name}\`.`,
   );
 }
 
-/** @throws LaunchRefusedError when a frozen bottle's image is gone, and its state with it */
-export async function checkFrozenImage(engine: Docker, image: string): Promise<void> {
-  if ((await inspect(engine, image)) !== undefined) return;
-  throw new LaunchRefusedError(
+/** Its state is gone with it. */
+export function missingFrozenImage(image: string): LaunchRefusedError {
+  return new LaunchRefusedError(
     `The image that this bottle was frozen into (${image}) was removed from the Docker Engine. Destroy the bottle and begin anew.`,
   );
 }

@@ -29,7 +29,7 @@ export function createLocalBackend(): BottleBackend {
     name: 'local',
     check: checkSandboxes,
     async checkImage() {},
-    prepare: makeStateDirectories,
+    prepare: ({ paths }) => makeStateDirectories(paths),
     spawn: spawnSandbox,
     spawnSpare,
     async freeze(paths) {
