@@ -43,7 +43,7 @@ export async function destroyBottle(host: HostContext, slug: string): Promise<vo
     for (const root of await socketRootsOf(host, slug)) await rm(root, removal);
     await archiveRuns(paths);
     await removeTree(paths.root);
-    await releaseUid(host.dataDirectory, slug);
+    releaseUid(host.dataDirectory, slug);
   });
   if (existsSync(paths.root))
     throw new Error(`something of the bottle ${slug} came back: ${paths.root}`);

@@ -227,7 +227,7 @@ async function makeBottle(
   makePromptFile(run.prompt);
   makeSocketDirectories(sockets);
   const makeState = async (): Promise<void> => {
-    const uid = await claimUid(host.dataDirectory, slug);
+    const uid = claimUid(host.dataDirectory, slug);
     await writeManifest(paths, {
       version: 1,
       slug,

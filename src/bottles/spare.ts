@@ -57,6 +57,7 @@ export async function becomeBottle(
 ): Promise<void> {
   const { slug, workflowId, backend } = launch.sandbox;
   const manifest = { version: 1, slug, workflowId, backend } as const;
+  if (uid !== undefined) passUid(launch.dataDirectory, uid, slug);
   await Promise.all([
     replaceManifest(own, {
       ...manifest,
@@ -64,7 +65,6 @@ export async function becomeBottle(
       createdAt: Date.now(),
     }),
     writeFile(runPaths(own.runs, firstRun).launch, JSON.stringify(launch), { mode: 0o600 }),
-    uid === undefined ? undefined : passUid(launch.dataDirectory, uid, slug),
     mkdir(dirname(paths.root), { recursive: true, mode: 0o700 }),
   ]);
   await rename(own.root, paths.root);

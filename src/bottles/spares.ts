@@ -68,7 +68,7 @@ export class Spares implements AsyncDisposable {
     const { dataDirectory, backend } = this.#options;
     await backend?.destroy(paths);
     await rm(this.#socketsOf(paths).root, removal);
-    await releaseUid(dataDirectory, paths.slug);
+    releaseUid(dataDirectory, paths.slug);
     await rm(paths.root, removal);
   }
 
@@ -107,7 +107,7 @@ export class Spares implements AsyncDisposable {
         const supervisor = await startSupervisor(runtimeDirectory, log);
         return { supervisor, paths, sockets, log, uid: undefined, backend: undefined };
       }
-      const uid = await claimUid(dataDirectory, paths.slug);
+      const uid = claimUid(dataDirectory, paths.slug);
       await writeManifest(paths, {
         version: 1,
         slug: paths.slug,

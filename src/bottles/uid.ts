@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Users of bottles lie in here, apart from those of people and of the distribution's services. */
@@ -13,17 +21,17 @@ const ranges = 20_000;
  * user is a file that is created exclusively, so that two bottles of one never do.
  * @returns undefined when this process is not root
  */
-export async function claimUid(dataDirectory: string, slug: string): Promise<number | undefined> {
+export function claimUid(dataDirectory: string, slug: string): number | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const directory = uidDirectory(dataDirectory);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const own = await findUid(directory, slug);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const own = findUid(directory, slug);
   if (own !== undefined) return own;
   const range = createHash('sha256').update(dataDirectory).digest().readUInt32BE() % ranges;
   const first = firstUid + range * uidsPerDirectory;
   for (let uid = first; uid < first + uidsPerDirectory; uid++) {
     try {
-      await writeFile(join(directory, String(uid)), slug, { flag: 'wx' });
+      writeFileSync(join(directory, String(uid)), slug, { flag: 'wx' });
       return uid;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -33,28 +41,29 @@ export async function claimUid(dataDirectory: string, slug: string): Promise<num
 }
 
 /** Makes a user that was claimed that of another bottle. */
-export async function passUid(dataDirectory: string, uid: number, slug: string): Promise<void> {
+export function passUid(dataDirectory: string, uid: number, slug: string): void {
   const file = join(uidDirectory(dataDirectory), String(uid));
   const draft = join(dirname(uidDirectory(dataDirectory)), `uid-${uid}`);
-  await writeFile(draft, slug);
-  await rename(draft, file);
+  writeFileSync(draft, slug);
+  renameSync(draft, file);
 }
 
 /** Gives the bottle's user back. Does nothing when it has none. Call it when nothing of the bottle is left. */
-export async function releaseUid(dataDirectory: string, slug: string): Promise<void> {
+export function releaseUid(dataDirectory: string, slug: string): void {
   const directory = uidDirectory(dataDirectory);
   // It has two after a launch that was killed while it was given one.
-  for (let uid; (uid = await findUid(directory, slug)) !== undefined;) {
-    await rm(join(directory, String(uid)), { force: true });
+  for (let uid; (uid = findUid(directory, slug)) !== undefined;) {
+    rmSync(join(directory, String(uid)), { force: true });
   }
 }
 
-async function findUid(directory: string, slug: string): Promise<number | undefined> {
-  for (const name of await readdir(directory).catch(() => [])) {
-    if ((await readFile(join(directory, name), 'utf8').catch(() => '')) === slug)
-      return Number(name);
-  }
-  return undefined;
+function findUid(directory: string, slug: string): number | undefined {
+  if (!existsSync(directory)) return undefined;
+  // In one go: through the thread pool, as many small files would hold a launch up for a while.
+  const own = readdirSync(directory).find(
+    (name) => readFileSync(join(directory, name), 'utf8') === slug,
+  );
+  return own === undefined ? undefined : Number(own);
 }
 
 function uidDirectory(dataDirectory: string): string {

@@ -38,7 +38,8 @@ class ContainerLauncher {
     // The supervisor knows them by their order.
     const supervisor = await untilOpen();
     supervisor.on('close', () => process.exit(1));
-    const launcher = new ContainerLauncher(supervisor, await open(), await open());
+    const outputs = await Promise.all([open(), open()]);
+    const launcher = new ContainerLauncher(supervisor, ...outputs);
     // Sent by `docker stop`.
     process.on('SIGTERM', terminate);
     onLines(supervisor, (line) => launcher.#obey(line));

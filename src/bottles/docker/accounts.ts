@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BottlePaths, inside } from '../directory.ts';
 import { readManifest } from '../manifest.ts';
@@ -12,7 +12,7 @@ export function accountsOf(paths: BottlePaths): { uid: number; gid: number } {
 }
 
 /** Writes the accounts that are mounted over the image's: many programs want a name for their user. */
-export async function writeAccounts(paths: BottlePaths): Promise<void> {
+export function writeAccounts(paths: BottlePaths): void {
   const { uid, gid } = accountsOf(paths);
   const passwd = [
     'root:x:0:0:root:/nonexistent:/usr/sbin/nologin',
@@ -21,8 +21,8 @@ export async function writeAccounts(paths: BottlePaths): Promise<void> {
   const group = ['root:x:0:', `agent:x:${gid}:`];
   for (const [name, lines] of Object.entries({ passwd, group })) {
     const path = join(paths.root, name);
-    await writeFile(path, `${lines.join('\n')}\n`);
+    writeFileSync(path, `${lines.join('\n')}\n`);
     // Everybody inside reads it, whatever the umask is.
-    await chmod(path, 0o644);
+    chmodSync(path, 0o644);
   }
 }

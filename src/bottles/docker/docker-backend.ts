@@ -57,11 +57,9 @@ async function prepare(socket: string, run: PrepareRequest): Promise<void> {
   const state = readDockerState(paths);
   const frozen = state?.frozen === true ? state.image : undefined;
   const image = frozen ?? run.image ?? defaultImage;
-  await Promise.all([
-    makeStateDirectories(paths),
-    writeAccounts(paths),
-    writeDockerState(paths, { socket, image, frozen: frozen !== undefined }),
-  ]);
+  makeStateDirectories(paths);
+  writeAccounts(paths);
+  await writeDockerState(paths, { socket, image, frozen: frozen !== undefined });
   const container = await Container.create(socket, containerOptions(run, image)).catch(
     (error: unknown) => {
       if (!(error instanceof EngineError) || error.statusCode !== 404) throw error;

@@ -29,7 +29,9 @@ export function createLocalBackend(): BottleBackend {
     name: 'local',
     check: checkSandboxes,
     async checkImage() {},
-    prepare: ({ paths }) => makeStateDirectories(paths),
+    async prepare({ paths }) {
+      makeStateDirectories(paths);
+    },
     spawn: spawnSandbox,
     spawnSpare,
     async freeze(paths) {
