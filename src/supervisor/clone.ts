@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -14,8 +14,8 @@ import type { CloneOrder } from '../bottles/launch-protocol.ts';
  * survive a crash is made again, so nothing is synced.
  */
 export async function clone({ url, branch, branchExists, settings }: CloneOrder): Promise<void> {
-  for (const name of await readdir(inside.work)) {
-    await rm(`${inside.work}/${name}`, { recursive: true, force: true });
+  for (const name of readdirSync(inside.work)) {
+    rmSync(`${inside.work}/${name}`, { recursive: true, force: true });
   }
   const config = Object.entries(settings).flatMap(([key, value]) => [
     '--config',
@@ -33,7 +33,7 @@ export async function clone({ url, branch, branchExists, settings }: CloneOrder)
     socket,
   );
   socket.destroy();
-  if (!branchExists && !(await begin(branch))) {
+  if (!branchExists && !begin(branch)) {
     // In an empty repository this names the branch that the first commit will make.
     await git(['switch', '--quiet', '--no-track', '--create', branch]);
   }
@@ -43,15 +43,16 @@ export async function clone({ url, branch, branchExists, settings }: CloneOrder)
  * Begins a branch where the clone is, without the time that starting git once more takes.
  * @returns false when that is not known from the files: git does it then
  */
-async function begin(branch: string): Promise<boolean> {
+function begin(branch: string): boolean {
   const repository = `${inside.work}/.git`;
-  const head = /^ref: (\S+)/.exec(await readFile(`${repository}/HEAD`, 'utf8'))?.[1];
-  const commit = await readFile(`${repository}/${head}`, 'utf8').catch(() => '');
+  const head = /^ref: (\S+)/.exec(readFileSync(`${repository}/HEAD`, 'utf8'))?.[1];
+  const file = `${repository}/${head}`;
+  const commit = existsSync(file) ? readFileSync(file, 'utf8') : '';
   if (!/^[0-9a-f]{40,64}\n$/.test(commit)) return false;
   const ref = `refs/heads/${branch}`;
-  await mkdir(dirname(`${repository}/${ref}`), { recursive: true });
-  await writeFile(`${repository}/${ref}`, commit);
-  await writeFile(`${repository}/HEAD`, `ref: ${ref}\n`);
+  mkdirSync(dirname(`${repository}/${ref}`), { recursive: true });
+  writeFileSync(`${repository}/${ref}`, commit);
+  writeFileSync(`${repository}/HEAD`, `ref: ${ref}\n`);
   return true;
 }
 
