@@ -15,7 +15,7 @@ import type { Bench } from './bench.ts';
 import type { Figure } from './figure.ts';
 import { inTurn, now } from './measure.ts';
 
-const rounds = 9;
+const rounds = 15;
 const run = promisify(execFile);
 const sayWhen = 'date +%s%N';
 
