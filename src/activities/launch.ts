@@ -9,11 +9,11 @@ import type {
   RunKey,
 } from '../bottles/host.ts';
 import type { ProviderName } from '../domain/agent.ts';
-import type { IssueRef, Repository } from '../domain/issue.ts';
+import type { Issue, IssueRef, Repository } from '../domain/issue.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
 import type { LaunchInput, LaunchOutput } from './inputs.ts';
-import { buildPrompt } from './prompt.ts';
+import { buildPrompt, readIssue } from './prompt.ts';
 
 export interface LaunchPorts {
   readonly host: BottleHost;
@@ -89,9 +89,12 @@ export function createLaunch(
       credentials: { login },
     } = await asked;
     await store.repositories.see(repository.ref);
+    // A first prompt has it in, and the repository's manifests come over the same way.
+    const opening = earlier === undefined && !input.resumes ? readIssue(ports, issue) : undefined;
+    opening?.catch(() => {});
     const plan = await catalogue.plan(life.agent, life.bottle, repository.ref);
     const session = await findSession(run.slug, plan.provider);
-    const prepared = earlier ?? (await prepare(input, run, plan, session));
+    const prepared = earlier ?? (await prepare(input, run, plan, session, opening));
     // Also by a further attempt: the manifests may have been mended since the one before.
     await record(input, run, plan, prepared.prompt);
     const command = plan.command({ prompt: prepared.prompt, session });
@@ -168,10 +171,11 @@ export function createLaunch(
     run: RunKey,
     plan: LaunchPlan,
     session: string | undefined,
+    opening: Promise<Issue> | undefined,
   ): Promise<Prepared> {
     const taken = await store.comments.takeUnread(input.issue, run.slug, run.run);
     return {
-      prompt: await buildPrompt(ports, input, plan, session, taken),
+      prompt: await buildPrompt(ports, input, plan, session, taken, opening),
       readUpTo: newest(taken),
     };
   }

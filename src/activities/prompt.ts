@@ -1,6 +1,6 @@
 import type { LaunchPlan } from '../agents/catalogue.ts';
 import { parseCommentCommand } from '../domain/comment-command.ts';
-import type { Comment } from '../domain/issue.ts';
+import type { Comment, Issue, IssueRef } from '../domain/issue.ts';
 import { resumePrompt, startPrompt, threadPrompt } from '../domain/prompts.ts';
 import type { Forge } from '../forges/forge.ts';
 import type { CommentRecord, Store } from '../store/store.ts';
@@ -11,6 +11,7 @@ import { inRepository } from './repository.ts';
  * A run's prompt. Who goes on with a conversation is told what is new; who begins one, the whole thread.
  * @param session the conversation that the run goes on with
  * @param taken the comments that this run is to read
+ * @param opening the issue, when it is being read already
  */
 export async function buildPrompt(
   ports: { readonly forge: Forge; readonly store: Store },
@@ -18,6 +19,7 @@ export async function buildPrompt(
   { provider, standingPrompt }: LaunchPlan,
   session: string | undefined,
   taken: readonly CommentRecord[],
+  opening: Promise<Issue> | undefined,
 ): Promise<string> {
   const { issue, life, pullRequest } = input;
   const { branch } = life;
@@ -31,14 +33,21 @@ export async function buildPrompt(
   if (input.resumes && (session !== undefined || provider === 'script')) {
     return resumePrompt({ issueNumber: issue.number, pullRequest, branch, comments, door });
   }
-  const found = await inRepository(ports, issue, (repository) =>
-    ports.forge.readIssue(repository, issue.number),
-  );
+  const found = await (opening ?? readIssue(ports, issue));
   if (!input.resumes) {
     return startPrompt({ issue: found, standingPrompt, branch, comments, door });
   }
   const earlier = await quoted(await ports.store.comments.takenBefore(life.slug, input.run));
   return threadPrompt({ issue: found, standingPrompt, branch, pullRequest, earlier, comments });
+}
+
+export function readIssue(
+  ports: { readonly forge: Forge; readonly store: Store },
+  issue: IssueRef,
+): Promise<Issue> {
+  return inRepository(ports, issue, (repository) =>
+    ports.forge.readIssue(repository, issue.number),
+  );
 }
 
 async function quote(
