@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir } from 'node:fs/promises';
+import { chmod, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findChecksum } from './checksum.ts';
 import { downloadFile, downloadText } from './download.ts';
@@ -47,7 +47,7 @@ export async function ensureGitea(
         },
         {
           doing: `building Gitea ${VERSION} from source, about 5 min`,
-          fill: (target) => build(environment, target),
+          fill: (target, scratch) => build(environment, target, scratch),
         },
       ],
       remedy:
@@ -89,7 +89,7 @@ async function download(baseUrl: string, folder: string): Promise<void> {
   await runProgram(binary, ['--version']);
 }
 
-async function build(environment: ToolEnvironment, folder: string): Promise<void> {
+async function build(environment: ToolEnvironment, folder: string, scratch: string): Promise<void> {
   if (
     !['cc', 'gcc', 'clang'].some(
       (compiler) => findProgram(compiler, environment.path) !== undefined,
@@ -102,31 +102,31 @@ async function build(environment: ToolEnvironment, folder: string): Promise<void
   const linkerFlags = `-s -w -X main.Version=${VERSION} -X 'main.Tags=${BUILD_TAGS}'`;
   await runGo(
     environment,
-    ['build', '-tags', BUILD_TAGS, '-ldflags', linkerFlags, '-o', binary, 'code.gitea.io/gitea'],
+    [
+      'build',
+      '-modcacherw',
+      '-tags',
+      BUILD_TAGS,
+      '-ldflags',
+      linkerFlags,
+      '-o',
+      binary,
+      'code.gitea.io/gitea',
+    ],
     {
       cwd,
+      scratch,
       env: { CGO_ENABLED: '1' },
     },
   );
   await runProgram(binary, ['--version']);
   const source = (
-    await runGo(environment, ['list', '-m', '-f', '{{.Dir}}', 'code.gitea.io/gitea'], { cwd })
+    await runGo(environment, ['list', '-m', '-f', '{{.Dir}}', 'code.gitea.io/gitea'], {
+      cwd,
+      scratch,
+    })
   ).trim();
   for (const name of ['templates', 'options', 'public']) {
-    await copyWritable(join(source, name), join(folder, 'static', name));
-  }
-}
-
-/** Go's module cache is read-only, and so is a plain copy: an ordinary user could not remove what a killed build leaves. */
-async function copyWritable(source: string, target: string): Promise<void> {
-  await mkdir(target, { recursive: true });
-  for (const entry of await readdir(source, { withFileTypes: true })) {
-    const [from, to] = [join(source, entry.name), join(target, entry.name)];
-    if (entry.isDirectory()) {
-      await copyWritable(from, to);
-    } else {
-      await copyFile(from, to);
-      await chmod(to, 0o644);
-    }
+    await cp(join(source, name), join(folder, 'static', name), { recursive: true });
   }
 }

@@ -8,8 +8,11 @@ import { withLock } from './lock.ts';
 export interface Way {
   /** What a person reads while it goes on: "building Gitea 1.26.0 from source, about 5 min". */
   readonly doing: string;
-  /** Puts the tool's files into the empty `folder`. Throws with a one-line reason when this way does not work. */
-  fill(folder: string): Promise<void>;
+  /**
+   * Puts the tool's files into the empty `folder`. Throws with a one-line reason when this way does not work.
+   * `scratch`, which it makes itself, keeps what a next try need not do again, until the tool is there.
+   */
+  fill(folder: string, scratch: string): Promise<void>;
 }
 
 export interface Tool {
@@ -58,8 +61,10 @@ async function tryWays(tool: Tool, folder: string, report: Report): Promise<void
       report(`still ${way.doing} (${duration(performance.now() - started)})`);
     }, STILL_BUSY_EVERY_MS);
     const partial = await mkdtemp(`${folder}.partial-`);
+    const scratch = `${folder}.scratch`;
     try {
-      await way.fill(partial);
+      await way.fill(partial, scratch);
+      await rm(scratch, { recursive: true, force: true });
       await rename(partial, folder);
       report(
         `${tool.title} ${tool.version} is in ${folder} (${duration(performance.now() - started)})`,

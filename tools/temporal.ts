@@ -40,7 +40,7 @@ export async function ensureTemporal(
         },
         {
           doing: `building Temporal CLI ${VERSION} from source, about 4 min`,
-          fill: (target) => build(environment, target),
+          fill: (target, scratch) => build(environment, target, scratch),
         },
       ],
       remedy:
@@ -78,11 +78,12 @@ async function download(baseUrl: string, folder: string): Promise<void> {
   await runProgram(join(folder, 'temporal'), ['--version']);
 }
 
-async function build(environment: ToolEnvironment, folder: string): Promise<void> {
+async function build(environment: ToolEnvironment, folder: string, scratch: string): Promise<void> {
   const source = `github.com/temporalio/cli/cmd/temporal@v${VERSION}`;
   const linkerFlags = `-s -w -X github.com/temporalio/cli/temporalcli.Version=${VERSION}`;
-  await runGo(environment, ['install', '-ldflags', linkerFlags, source], {
+  await runGo(environment, ['install', '-modcacherw', '-ldflags', linkerFlags, source], {
     cwd: folder,
+    scratch,
     env: { GOBIN: folder },
   });
   await runProgram(join(folder, 'temporal'), ['--version']);

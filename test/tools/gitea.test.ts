@@ -88,7 +88,7 @@ test('a download with a wrong checksum is not used', async () => {
   expect(await readdir(environment.cacheDirectory)).toEqual(['gitea-1.26.0.lock']);
 });
 
-test('built with Go, its templates lie beside it and can be removed', async () => {
+test('built with Go, its templates lie beside it, and what the build needed is gone', async () => {
   const folder = await scratchFolder();
   const source = join(folder, 'module');
   for (const name of ['templates', 'options', 'public']) {
@@ -98,7 +98,8 @@ test('built with Go, its templates lie beside it and can be removed', async () =
   await writeScript(join(folder, 'bin', 'cc'), '');
   await writeScript(
     join(folder, 'bin', 'go'),
-    `if [ "$1" = list ]; then echo "${source}"; exit; fi
+    `mkdir -p "$GOMODCACHE" "$GOCACHE"
+if [ "$1" = list ]; then echo "${source}"; exit; fi
 while [ "$1" != -o ]; do shift; done
 printf '#!/bin/sh\\necho built by Go\\n' > "$2"; chmod +x "$2"`,
   );
@@ -113,6 +114,7 @@ printf '#!/bin/sh\\necho built by Go\\n' > "$2"; chmod +x "$2"`,
   expect(
     await readdir(join(folder, 'cache', 'gitea-1.26.0', 'static', 'templates', 'deep')),
   ).toEqual(['file']);
+  expect(await readdir(join(folder, 'cache'))).toEqual(['gitea-1.26.0', 'gitea-1.26.0.lock']);
 });
 
 test('when nothing works one message names what to install', async () => {

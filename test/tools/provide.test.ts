@@ -35,7 +35,7 @@ function thing(...ways: Way[]): Tool {
 
 test('the first way that works fills the cache, and what is in the cache is used again', async () => {
   const cache = await scratchFolder();
-  const fill = vi.fn((folder: string) => works.fill(folder));
+  const fill = vi.fn(works.fill);
 
   const first = await provide(thing({ ...works, fill }), cache, silent);
   const second = await provide(thing({ ...works, fill }), cache, silent);
@@ -60,6 +60,25 @@ test('each way is announced with the reason, and a failed one leaves nothing beh
   expect(await readdir(cache)).toEqual(['thing-1.0', 'thing-1.0.lock']);
 });
 
+test('what a failed try kept in its scratch is there for the next one, and gone once the tool is there', async () => {
+  const cache = await scratchFolder();
+  const keeps: Way = {
+    doing: 'building Thing 1.0 from source',
+    async fill(folder, scratch) {
+      if (!existsSync(scratch)) {
+        await mkdir(scratch);
+        throw new Error('the network is gone');
+      }
+      await works.fill(folder, scratch);
+    },
+  };
+
+  await expect(provide(thing(keeps), cache, silent)).rejects.toThrow('the network is gone');
+  await provide(thing(keeps), cache, silent);
+
+  expect(await readdir(cache)).toEqual(['thing-1.0', 'thing-1.0.lock']);
+});
+
 test('when no way works the message holds every reason and what to install', async () => {
   const cache = await scratchFolder();
 
@@ -74,9 +93,9 @@ test('when no way works the message holds every reason and what to install', asy
 test('two at once in one process provide once', async () => {
   const cache = await scratchFolder();
   const lines: string[] = [];
-  const fill = vi.fn(async (folder: string) => {
+  const fill = vi.fn(async (folder: string, scratch: string) => {
     await sleep(100);
-    await works.fill(folder);
+    await works.fill(folder, scratch);
   });
 
   const provided = [1, 2].map(() =>
