@@ -86,6 +86,33 @@ describe.skipIf(stage === undefined)('on a Docker Engine', () => {
       expect(await docker.getImage(image).inspect()).toBeDefined();
     });
 
+    test('ends by itself when no supervisor claims it, and the next run starts all the same', async () => {
+      const backend = createDockerBackend(host);
+      const killed = new Error('killed when the container had been created');
+      const interrupted = fixture.anotherHost(supervisorTiming, {
+        ...backend,
+        async prepare(run) {
+          await backend.prepare(run);
+          throw killed;
+        },
+      });
+      const request = fixture.request('echo ready');
+      await expect(interrupted.launch(request, ordered(request), never)).rejects.toThrow(killed);
+      expect(await containersOf(request)).toHaveLength(1);
+
+      await until(
+        'its end',
+        async () => (await containersOf(request))[0]?.State === 'exited',
+        60_000,
+      );
+      await fixture.run(request);
+      expect(await fixture.output(request)).toBe('ready\n');
+      expect(await containersOf(request)).toHaveLength(1);
+      await fixture.host.destroy(request.slug);
+      expect(await containersOf(request)).toEqual([]);
+      expect(await imagesOf(request)).toEqual([]);
+    });
+
     test('is not taken for destroyed by an orchestrator that cannot reach the Engine', async () => {
       const request = fixture.request('true');
       await fixture.run(request);

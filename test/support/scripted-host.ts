@@ -36,6 +36,8 @@ export class ScriptedHost {
   readUpTo = 0;
   /** What the agent's manifest says. */
   timeLimitMs: number | undefined;
+  /** What happens while a phase is recorded: within a workflow task. */
+  whileRecording: ((phase: string) => Promise<void>) | undefined;
   destroyDelay: Promise<void> = Promise.resolve();
   lives = 0;
   /** Watches that go on now. */
@@ -112,6 +114,7 @@ export class ScriptedHost {
     },
     recordPhase: async ({ phase, run, notify }) => {
       this.phases.push(phase);
+      await this.whileRecording?.(phase);
       if (notify !== undefined) {
         this.notified.push(`${notify} ${run}`);
       }

@@ -765,6 +765,27 @@ describe('a long history', () => {
   });
 });
 
+describe('an event that arrives in the very moment in which an execution ends', () => {
+  test('is handled by the next one, when the life goes on', async () => {
+    const one = await aRunningIssue({ continueAsNewAfter: 10 });
+    host.whileRecording = async (phase) => {
+      if (phase === 'frozen') await one.pullRequest('closed', true);
+    };
+    host.run(1).done();
+    await one.reaches('destroyed');
+    await one.handle.result();
+  });
+
+  test('begins the next life, when the life is over', async () => {
+    const one = await aFrozenIssue();
+    host.whileRecording = async (phase) => {
+      if (phase === 'destroyed' && host.lives === 1) await one.pullRequest('reopened');
+    };
+    await one.pullRequest('closed');
+    await until('a second life', () => host.lives === 2);
+  });
+});
+
 describe('a cancellation in Temporal', () => {
   test('destroys the bottle in good order', async () => {
     const one = await aRunningIssue();
