@@ -763,6 +763,24 @@ describe('a long history', () => {
     await one.pullRequest('closed', true);
     await one.handle.result();
   });
+
+  test('goes on while the forge is told where the issue is, and tells it again', async () => {
+    const answer = Promise.withResolvers<void>();
+    const one = await aRunningIssue({ continueAsNewAfter: 30, shows: { labels: true } });
+    await until('it to be shown', () => host.shown.at(-1) === 'running');
+    host.forgeAnswers = answer.promise;
+    host.run(1).done();
+    await one.reaches('frozen');
+    for (let count = 0; count < 8; count++) await one.comment(1);
+    await until('a new execution', async () => {
+      const [started] = await one.history();
+      return Boolean(started?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId);
+    });
+    answer.resolve();
+    await until('it to be shown', () => host.shown.at(-1) === 'frozen success #7');
+    await one.pullRequest('closed', true);
+    await one.handle.result();
+  });
 });
 
 describe('an event that arrives in the very moment in which an execution ends', () => {
