@@ -80,7 +80,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   function apply(event: StateEvent): void {
     const before = state.phase;
     state = reduce(state, event, Date.now());
-    // Freezing is soon over: what is frozen is published with the same and more.
+    // A round has few events to spare, and freezing is soon over: what is frozen is published with the same and more.
     if (state.phase !== before && !(state.phase === 'freezing' && patched(fewerEvents))) {
       publish(state);
     }
@@ -199,9 +199,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           await beginAgain(step.cause);
           break;
         case 'finish':
-          await condition(() => allTold() || state.again !== undefined);
-          await hearOut();
-          if (allTold() && state.again === undefined) {
+          if (await isOver()) {
             return;
           }
           break;
@@ -285,20 +283,13 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   /** At once where the forge answers; else for as long as other reports are tried. */
   async function show(next: ShownState): Promise<void> {
     const summary = next.status?.description ?? next.label ?? 'no label';
-    const input = { issue, ...next };
-    if (patched(fewerEvents)) {
+    for (const { showState } of patched(fewerEvents) ? [reportsAtOnce, reporter] : [reporter]) {
       try {
-        return await reportsAtOnce.showState.executeWithOptions({ summary }, [input]);
+        return await showState.executeWithOptions({ summary }, [{ issue, ...next }]);
       } catch (error) {
         const { message } = failureOf({ state: 'rejected', error });
-        log.info('the forge is told again where the issue is', { message });
+        log.warn('the forge was not told where the issue is', { message });
       }
-    }
-    try {
-      await reporter.showState.executeWithOptions({ summary }, [input]);
-    } catch (error) {
-      const { message } = failureOf({ state: 'rejected', error });
-      log.warn('the forge does not show where the issue is', { message });
     }
   }
 
@@ -576,9 +567,18 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     return quiet() && (continueAsNewSuggested || historyLength > settings.continueAsNewAfter);
   }
 
+  /** True when everything is told and nothing has come that begins another life. */
+  async function isOver(): Promise<boolean> {
+    await condition(() => allTold() || state.again !== undefined);
+    if (state.again === undefined) {
+      await hearOut();
+    }
+    return allTold() && nextStep(state, settings.commentDebounceMs).do === 'finish';
+  }
+
   /**
-   * Before an execution ends. A signal that comes while it ends makes Temporal ask again, and is handled before what came with it or
-   * later; but what a local activity led to comes before it. So the end follows a timer, and never a local activity.
+   * To be awaited before an execution ends. A signal that comes in that moment makes Temporal replay and ask again. Whatever follows a
+   * local activity is replayed before that signal is handled, and would end without it; what follows a timer comes after it.
    */
   async function hearOut(): Promise<void> {
     if (patched('hear-out')) {
@@ -598,10 +598,10 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   /** Another life in a new execution: atomically, so that no event falls in between. */
   async function beginAgain(because: BeginCause): Promise<never> {
     await hearOut();
-    const { lastSequence, timeline } = state;
+    const { again: cause = because, lastSequence, timeline } = state;
     return await continueAsNew<typeof issueWorkflow>({
       ...input,
-      carried: beginState(issue, Date.now(), { cause: because, lastSequence, timeline }),
+      carried: beginState(issue, Date.now(), { cause, lastSequence, timeline }),
     });
   }
 
