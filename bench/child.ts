@@ -10,8 +10,13 @@ export interface Child extends AsyncDisposable {
  * Starts a module as a process of its own, so that what is measured shares no thread with who measures.
  * It sends one message over its IPC channel when it is ready, and ends when that channel closes.
  */
-export async function startChild(program: string, ...args: string[]): Promise<Child> {
+export async function startChild(
+  program: string,
+  args: readonly string[],
+  nodeOptions: readonly string[] = [],
+): Promise<Child> {
   const child = fork(new URL(program), args, {
+    execArgv: [...nodeOptions],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const exited = once(child, 'exit');

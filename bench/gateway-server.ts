@@ -2,8 +2,6 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { noUsage } from '../src/domain/usage.ts';
 import { createLlmGateway } from '../src/supervisor/llm-gateway/llm-gateway.ts';
 
@@ -61,9 +59,6 @@ async function say(response: ServerResponse, order: ModelOrder): Promise<void> {
 }
 
 function openGateway(): Server {
-  // As a supervisor is started.
-  setFlagsFromString('--expose-gc');
-  globalThis.gc = runInNewContext('gc') as typeof globalThis.gc;
   const gateway = createLlmGateway({
     access: {
       routes: {
@@ -83,7 +78,7 @@ function openGateway(): Server {
     onLimit: () => {},
     onBudget: () => {},
   });
-  gateway.setKeys({ bench: 'key' });
+  gateway.setKeys({ bench: `sk-ant-api03-${'k3Y_'.repeat(24)}` });
   return createServer((request, response) => void gateway.handle(request, response));
 }
 

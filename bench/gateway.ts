@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { supervisorNodeOptions } from '../src/bottles/supervisor-process.ts';
 import type { Bench } from './bench.ts';
 import { startChild } from './child.ts';
 import type { Figure } from './figure.ts';
 import type { GatewayServer, ModelOrder } from './gateway-server.ts';
 import { inTurn, now } from './measure.ts';
 
-const streamRounds = 7;
+const streamRounds = 15;
 const streamBytes = 256 * 1024 * 1024;
 const byteRounds = 15;
 const thinkingMs = 200;
@@ -14,11 +15,15 @@ const mebibyte = 1024 * 1024;
 
 /** What the LLM gateway costs, beside a process that only pipes the same bytes. */
 export async function measureGateway(bench: Bench): Promise<Figure[]> {
-  const startServer = (kind: GatewayServer, ...args: string[]) =>
-    startChild(import.meta.resolve('./gateway-server.ts'), kind, ...args);
-  const model = await bench.own(() => startServer('model'));
-  const gateway = await bench.own(() => startServer('gateway', model.message));
-  const pipe = await bench.own(() => startServer('pipe', model.message));
+  const startServer = (
+    args: readonly [GatewayServer, ...string[]],
+    nodeOptions?: readonly string[],
+  ) => startChild(import.meta.resolve('./gateway-server.ts'), args, nodeOptions);
+  const model = await bench.own(() => startServer(['model']));
+  const gateway = await bench.own(() =>
+    startServer(['gateway', model.message], supervisorNodeOptions),
+  );
+  const pipe = await bench.own(() => startServer(['pipe', model.message]));
 
   const way = { ours: client(gateway.message, '/llm/bench'), bare: client(pipe.message, '') };
   const rates = await inTurn(

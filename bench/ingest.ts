@@ -15,7 +15,7 @@ const deliveriesPerRound = 800;
 export async function measureIngest(bench: Bench): Promise<Figure[]> {
   const { path: directory } = await bench.own(() => mkdtempDisposable(join(tmpdir(), 'ingest-')));
   const startServer = (kind: IngestServer) =>
-    startChild(import.meta.resolve('./ingest-server.ts'), kind, directory);
+    startChild(import.meta.resolve('./ingest-server.ts'), [kind, directory]);
   const ours = await bench.own(() => startServer('ours'));
   const bare = await bench.own(() => startServer('bare'));
   const raw: Record<string, unknown> = {};

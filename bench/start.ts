@@ -26,7 +26,7 @@ export async function measureStart(bench: Bench): Promise<Figure[]> {
   );
   const { client, server } = world.temporal;
   await bench.own(() =>
-    startChild(import.meta.resolve('./empty-worker.ts'), server.address, taskQueue),
+    startChild(import.meta.resolve('./empty-worker.ts'), [server.address, taskQueue]),
   );
   using deliveries = await DeliveryClient.connect(world.orchestrator.url);
   let issues = 0;

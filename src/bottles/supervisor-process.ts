@@ -15,6 +15,12 @@ export type SupervisorOrder =
   | { readonly type: 'launch'; readonly file: string };
 
 /**
+ * Node's options for a supervisor. One thread is enough for a process that mostly waits: helpers of V8's cost memory in every
+ * bottle, and while a stream passes they take the processor from the agent that reads it.
+ */
+export const supervisorNodeOptions = ['--no-warnings', '--expose-gc', '--single-threaded'] as const;
+
+/**
  * Starts a supervisor that has no run yet. It is in a session of its own, so that neither this process's end nor its
  * terminal's reaches it once it has a run.
  * @param log a file for what it has to say
@@ -26,7 +32,7 @@ export async function startSupervisor(
   await using file = await open(log, 'w', 0o600);
   const child = spawn(
     join(runtimeDirectory, 'bin', 'node'),
-    ['--no-warnings', '--expose-gc', join(runtimeDirectory, 'supervisor.cjs')],
+    [...supervisorNodeOptions, join(runtimeDirectory, 'supervisor.cjs')],
     { detached: true, cwd: '/', env: systemEnvironment, stdio: ['pipe', file.fd, file.fd] },
   );
   // Whoever ends before it is told shows that by its exit.

@@ -1,4 +1,4 @@
-const collectBytes = 8 * 1024 * 1024;
+const collectBytes = 3 * 1024 * 1024;
 
 /**
  * Each chunk of a stream is garbage at once, but V8 alone lets some 80 MiB of it gather: the host starts the supervisor

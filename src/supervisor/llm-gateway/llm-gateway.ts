@@ -170,12 +170,12 @@ export function createLlmGateway(options: LlmGatewayOptions): LlmGateway {
     response.writeHead(200, clientHeaders(incoming.headers, call.key)).flushHeaders();
     const usage = new StreamUsage(call.route.protocol);
     const filter = new KeyFilter(call.key);
-    const isComplete = await relay(incoming, response, (chunk) => {
-      collect(chunk.length);
+    const pass = (chunk: Buffer): Buffer => {
       usage.write(chunk);
       if (!response.destroyed) onCall();
       return filter.write(chunk);
-    });
+    };
+    const isComplete = await relay(incoming, response, pass, collect);
     response.write(filter.end());
     const read = usage.end();
     if (call.endpoint.generates) count(call, read);

@@ -2,55 +2,60 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A client that takes nothing for that long is treated as gone. */
 const stalledMs = 60_000;
-/** Smaller pieces cost more one by one than they do gathered. */
-const gatheredBytes = 4_096;
+/** Pieces that are smaller cost more one by one than to put them together. */
+const crumbBytes = 4_096;
 
 /**
- * Passes a stream on to the client, at the client's pace. When the client is gone the rest is read all the same: only its
- * end tells what it used, and a client that hangs up early must not get it for nothing.
+ * Passes a stream on to the client, at the client's pace, and together what came in one turn of the event loop: a system call
+ * for each piece would cost more than all that is done with it. When the client is gone the rest is read all the same: only
+ * its end tells what it used, and a client that hangs up early must not get it for nothing.
  * @param onChunk sees each part before the client does, and gives what the client gets of it
+ * @param onHandedOver hears how many bytes there were in the last turn, when nothing holds them any more
  * @returns whether the stream came to its end. The client's answer is left open.
  */
 export function relay(
   answer: IncomingMessage,
   client: ServerResponse,
   onChunk: (chunk: Buffer) => Buffer,
+  onHandedOver: (bytes: number) => void,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     let stalled: NodeJS.Timeout | undefined;
     let gathered: Buffer[] = [];
+    let gatheredBytes = 0;
+    let handedOver = 0;
     const goOn = (): void => {
       clearTimeout(stalled);
       answer.resume();
     };
-    const passOn = (chunk: Buffer): void => {
-      const passed = onChunk(chunk);
-      if (client.destroyed || client.write(passed)) return;
+    const passOn = (): void => {
+      const areCrumbs = gatheredBytes < gathered.length * crumbBytes;
+      const pieces = areCrumbs ? [Buffer.concat(gathered)] : gathered;
+      handedOver = gatheredBytes;
+      gathered = [];
+      gatheredBytes = 0;
+      let takesMore = true;
+      for (const piece of pieces) {
+        const passed = onChunk(piece);
+        takesMore = client.destroyed || client.write(passed);
+      }
+      if (takesMore) return;
       answer.pause();
       clearTimeout(stalled);
       stalled = setTimeout(() => client.destroy(), stalledMs);
     };
-    const passGathered = (): void => {
-      if (gathered.length === 0) return;
-      const chunk = Buffer.concat(gathered);
-      gathered = [];
-      passOn(chunk);
-    };
     client.on('drain', goOn);
     client.on('close', goOn);
     answer.on('data', (chunk: Buffer) => {
-      // Servers send each event by itself: those that come together go on together.
-      if (chunk.length < gatheredBytes) {
-        if (gathered.push(chunk) === 1) process.nextTick(passGathered);
-      } else {
-        passGathered();
-        passOn(chunk);
-      }
+      gatheredBytes += chunk.length;
+      if (gathered.push(chunk) > 1) return;
+      setImmediate(passOn);
+      onHandedOver(handedOver);
     });
     // What is an error has no end; `close` comes in any case.
     answer.on('error', () => {});
     answer.on('close', () => {
-      passGathered();
+      passOn();
       clearTimeout(stalled);
       client.off('drain', goOn);
       client.off('close', goOn);
