@@ -10,7 +10,7 @@ const crumbBytes = 4_096;
  * for each piece would cost more than all that is done with it. When the client is gone the rest is read all the same: only
  * its end tells what it used, and a client that hangs up early must not get it for nothing.
  * @param onChunk sees each part before the client does, and gives what the client gets of it
- * @param onHandedOver hears how many bytes there were in the last turn, when nothing holds them any more
+ * @param onHandedOver hears of each turn's bytes once: when the next one begins and nothing holds them any more, or at the end
  * @returns whether the stream came to its end. The client's answer is left open.
  */
 export function relay(
@@ -56,6 +56,7 @@ export function relay(
     answer.on('error', () => {});
     answer.on('close', () => {
       passOn();
+      onHandedOver(handedOver);
       clearTimeout(stalled);
       client.off('drain', goOn);
       client.off('close', goOn);
