@@ -31,7 +31,7 @@ export function relay(
     const passOn = (): void => {
       const areCrumbs = gatheredBytes < gathered.length * crumbBytes;
       const pieces = areCrumbs ? [Buffer.concat(gathered)] : gathered;
-      handedOver = gatheredBytes;
+      handedOver += gatheredBytes;
       gathered = [];
       gatheredBytes = 0;
       let takesMore = true;
@@ -51,6 +51,7 @@ export function relay(
       if (gathered.push(chunk) > 1) return;
       setImmediate(passOn);
       onHandedOver(handedOver);
+      handedOver = 0;
     });
     // What is an error has no end; `close` comes in any case.
     answer.on('error', () => {});
