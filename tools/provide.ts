@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Report } from './environment.ts';
 import { withLock } from './lock.ts';
@@ -32,13 +32,15 @@ const STILL_BUSY_EVERY_MS = 20_000;
 /**
  * The folder `<cache>/<name>-<version>` that holds the tool, filled by the first of its ways that works.
  *
+ * It is given without symbolic links, as a manifest wants it: people keep their caches on other disks.
+ *
  * The folder appears whole or not at all, whatever is killed meanwhile; of several callers at once, in one or many
  * processes, one provides and the others wait. Rejects with one message that names every reason and the remedy.
  */
 export async function provide(tool: Tool, cacheDirectory: string, report: Report): Promise<string> {
   const folder = join(cacheDirectory, `${tool.name}-${tool.version}`);
   if (existsSync(folder)) {
-    return folder;
+    return await realpath(folder);
   }
   await mkdir(cacheDirectory, { recursive: true });
   const onWait = (): void =>
@@ -49,7 +51,7 @@ export async function provide(tool: Tool, cacheDirectory: string, report: Report
       await tryWays(tool, folder, report);
     }
   });
-  return folder;
+  return await realpath(folder);
 }
 
 async function tryWays(tool: Tool, folder: string, report: Report): Promise<void> {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { publishes, saysThatItRuns, succeeds } from '../support/agents.ts';
 import { until } from '../support/until.ts';
 import { openIssue, type WorldIssue } from '../support/world-issue.ts';
@@ -17,7 +17,8 @@ const killsUntilLastStory = 17;
 
 let world: World;
 
-beforeAll(async () => {
+// Each try in a world of its own: all of its traces are counted.
+beforeEach(async () => {
   world = await startWorld({
     agents: {
       // Slow enough to be met in the middle; its comments are counted below.
@@ -30,7 +31,7 @@ beforeAll(async () => {
     patientForge: true,
   });
 });
-afterAll(async () => {
+afterEach(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
@@ -44,6 +44,16 @@ test('the first way that works fills the cache, and what is in the cache is used
   expect(second).toBe(first);
   expect(await readFile(join(first, 'thing'), 'utf8')).toBe('whole');
   expect(fill).toHaveBeenCalledTimes(1);
+});
+
+test('a cache that is reached over a symbolic link gives the place where the tool really is', async () => {
+  const folder = await scratchFolder();
+  const [disk, cache] = [join(folder, 'disk'), join(folder, 'cache')];
+  await mkdir(disk);
+  await symlink(disk, cache);
+
+  expect(await provide(thing(works), cache, silent)).toBe(join(disk, 'thing-1.0'));
+  expect(await provide(thing(works), cache, silent)).toBe(join(disk, 'thing-1.0'));
 });
 
 test('each way is announced with the reason, and a failed one leaves nothing behind', async () => {
