@@ -21,7 +21,7 @@ if (existsSync(stamp) && (await readFile(stamp, 'utf8')) === sources) {
 } else {
   await rm(dist, { recursive: true, force: true });
   try {
-    await Promise.all([compile(), bundleRuntime(join(dist, 'runtime')), bundleWorkflows()]);
+    await Promise.all([compile(), bundleRuntime(join(dist, 'runtime')), writeWorkflowBundle()]);
     await writeFile(stamp, sources);
     console.log('built dist');
   } catch (error) {
@@ -39,12 +39,9 @@ async function compile(): Promise<void> {
   }
 }
 
-async function bundleWorkflows(): Promise<void> {
-  const workflows = join(root, 'src', 'workflows', 'index.ts');
-  if (!existsSync(workflows)) return;
-  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const logger = new DefaultLogger('WARN');
-  const { code } = await bundleWorkflowCode({ workflowsPath: workflows, logger });
+async function writeWorkflowBundle(): Promise<void> {
+  const { bundleWorkflows } = await import('./bundle-workflows.ts');
+  const { code } = await bundleWorkflows();
   await writeFile(join(dist, 'workflow-bundle.js'), code);
 }
 

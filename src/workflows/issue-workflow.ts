@@ -65,7 +65,7 @@ const fewerEvents = 'fewer-events';
  * One issue, from targeted to destroyed. Waits, timers, retries and order are Temporal's; what an event means is
  * `reduce`'s; what to do next is `nextStep`'s; what a step does is an activity's.
  */
-export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
+export function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   const { issue, settings } = input;
   const { workflowId, runId } = workflowInfo();
   const began = input.carried ?? beginState(issue, Date.now());
@@ -153,25 +153,21 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   void CancellationScope.current().cancelRequested.catch(() =>
     apply({ type: 'command', command: 'destroy', by: 'a cancellation in Temporal' }),
   );
-  return await CancellationScope.nonCancellable(async () => {
+  return CancellationScope.nonCancellable(live);
+
+  async function live(): Promise<void> {
     if (input.carried === undefined) {
       // Whoever starts a life sends a signal or an update with it, which says why.
       await condition(() => state !== began);
     }
+    if (state.life === undefined && !(await open())) {
+      return;
+    }
     void keepChecking();
     void keepShowing();
-    await live();
-  });
-
-  async function live(): Promise<void> {
     for (;;) {
       const step = nextStep(state, settings.commentDebounceMs);
       switch (step.do) {
-        case 'open':
-          if (!(await open())) {
-            return;
-          }
-          break;
         case 'await-approval':
           await awaitApproval(theLife());
           break;
@@ -228,10 +224,10 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
           ]),
         ),
       );
-      await until(reading, () => state.destroy !== undefined);
+      await condition(() => reading.state !== 'pending' || state.destroy !== undefined);
       if (reading.state === 'pending') {
         scope.cancel();
-        await until(reading);
+        await condition(() => reading.state !== 'pending');
       }
       if (state.destroy !== undefined && reading.state !== 'resolved') {
         return false;
@@ -252,7 +248,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
   /** Asks the forge whenever label or assignee may have changed. Nobody waits for it: a forge may be down for hours. */
   async function keepChecking(): Promise<void> {
     for (;;) {
-      await condition(() => state.recheck && state.life !== undefined);
+      await condition(() => state.recheck);
       apply({ type: 'checking-target' });
       checking = true;
       const closedCounts = !state.everRan;
@@ -310,7 +306,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       ]),
     );
     const decided = (): boolean => state.awaitsApproval !== true || mustEnd(state);
-    await until(undefined, () => decided() || mayGoOn());
+    await condition(() => decided() || mayGoOn());
     if (!decided()) {
       await goOn();
     }
@@ -337,10 +333,10 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       ]),
     );
     const outcome = settled(launching);
-    await until(outcome, () => mustEnd(state));
+    await condition(() => outcome.state !== 'pending' || mustEnd(state));
     if (outcome.state === 'pending') {
       scope.cancel();
-      await until(outcome);
+      await condition(() => outcome.state !== 'pending');
     }
     if (outcome.state === 'resolved') {
       apply({
@@ -413,7 +409,7 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       }
       const { running } = state;
       if (running === undefined || stopped) {
-        await until(watching);
+        await condition(() => watching.state !== 'pending');
         continue;
       }
       const dueAt = Math.min(
@@ -421,9 +417,12 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         running.deadlineAt,
       );
       const woken = await until(
-        watching,
-        () => mustEnd(state) || mayGoOn() || state.running?.deadlineAt !== running.deadlineAt,
         dueAt,
+        () =>
+          watching.state !== 'pending' ||
+          mustEnd(state) ||
+          mayGoOn() ||
+          state.running?.deadlineAt !== running.deadlineAt,
         dueAt === running.deadlineAt ? 'deadline' : `watchdog until ${utcTime(dueAt, Date.now())}`,
       );
       if (woken) {
@@ -493,9 +492,8 @@ export async function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
     const before = state;
     const reset = parkedUntil(state);
     const woken = await until(
-      undefined,
-      () => state !== before || mayGoOn(),
       dueAt,
+      () => state !== before || mayGoOn(),
       reset === undefined ? 'gathering comments' : `parked until ${utcTime(reset, Date.now())}`,
     );
     if (!woken) {

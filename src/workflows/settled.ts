@@ -25,25 +25,23 @@ export function valueOf<T>(promise: Settled<T>): T {
 }
 
 /**
- * Waits for a promise to settle or `other` to become true, at most until `dueAt`. False when the time came first.
+ * Waits for something to become true, at most until `dueAt` if that is given. False when the time came first.
  * @param summary of the timer, in Temporal's UI
  */
 export async function until(
-  promise: Settled<unknown> | undefined,
-  other: () => boolean = () => false,
-  dueAt?: number,
-  summary?: string,
+  dueAt: number | undefined,
+  becomesTrue: () => boolean,
+  summary: string,
 ): Promise<boolean> {
-  const done = (): boolean => (promise !== undefined && promise.state !== 'pending') || other();
   if (dueAt === undefined) {
-    await condition(done);
+    await condition(becomesTrue);
     return true;
   }
   const remaining = dueAt - Date.now();
-  if (done() || remaining <= 0) {
-    return done();
+  if (becomesTrue() || remaining <= 0) {
+    return becomesTrue();
   }
-  return await condition(done, remaining, summary === undefined ? {} : { summary });
+  return await condition(becomesTrue, remaining, { summary });
 }
 
 /** What an activity failed of: its type as the activity named it, and its message. */

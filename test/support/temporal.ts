@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, Connection } from '@temporalio/client';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
   Runtime,
@@ -12,6 +11,7 @@ import {
 import { startTemporalServer, type TemporalServer } from '../../src/demo/temporal-server.ts';
 import { createClient } from '../../src/temporal/client.ts';
 import { searchAttributes } from '../../src/workflows/search-attributes.ts';
+import { bundleWorkflows } from '../../tools/bundle-workflows.ts';
 import { ensureTemporal } from '../../tools/temporal.ts';
 
 Runtime.install({ logger: new DefaultLogger('WARN') });
@@ -78,16 +78,6 @@ let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
 
 /** The workflows' code as workers take it, bundled once in this process. */
 export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  bundle ??= bundleWorkflowCode({
-    workflowsPath: join(import.meta.dirname, '../../src/workflows/index.ts'),
-    logger: {
-      log() {},
-      trace() {},
-      debug() {},
-      info() {},
-      warn: console.warn,
-      error: console.error,
-    },
-  });
+  bundle ??= bundleWorkflows();
   return bundle;
 }

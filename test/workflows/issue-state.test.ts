@@ -56,8 +56,7 @@ function step(...events: StateEvent[]) {
 }
 
 describe('an issue', () => {
-  test('is read first, then launched, watched, frozen, and waits', () => {
-    expect(step()).toEqual({ do: 'open' });
+  test('is launched, watched, frozen, and waits', () => {
     expect(step(opened)).toEqual({ do: 'launch' });
     expect(step(opened, launched)).toEqual({ do: 'watch' });
     expect(step(opened, launched, done())).toEqual({ do: 'freeze' });
