@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const stalledMs = 60_000;
 /** Pieces that are smaller cost more one by one than to put them together. */
 const crumbBytes = 4_096;
+/** A turn that brings more hands on in between: what is gathered is memory. */
+const gatheredAtMost = 1024 * 1024;
 
 /**
  * Passes a stream on to the client, at the client's pace, and together what came in one turn of the event loop: a system call
@@ -48,10 +50,12 @@ export function relay(
     client.on('close', goOn);
     answer.on('data', (chunk: Buffer) => {
       gatheredBytes += chunk.length;
-      if (gathered.push(chunk) > 1) return;
-      setImmediate(passOn);
-      onHandedOver(handedOver);
-      handedOver = 0;
+      if (gathered.push(chunk) === 1) {
+        setImmediate(passOn);
+        onHandedOver(handedOver);
+        handedOver = 0;
+      }
+      if (gatheredBytes >= gatheredAtMost) passOn();
     });
     // What is an error has no end; `close` comes in any case.
     answer.on('error', () => {});
