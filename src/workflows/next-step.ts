@@ -1,6 +1,8 @@
 import { type BeginCause, type IssueState, parkedUntil } from './issue-state.ts';
 
 export type Step =
+  /** Read the issue and judge it. */
+  | { readonly do: 'open' }
   | { readonly do: 'await-approval' }
   | { readonly do: 'launch' }
   | { readonly do: 'watch' }
@@ -14,8 +16,11 @@ export type Step =
 /** Clocks differ: who asks in the very moment of the reset may be refused once more. */
 const resetSlackMs = 3_000;
 
-/** What to do now in a life that has begun. `wait` means: until an event comes, or until then. */
+/** What to do now. `wait` means: until an event comes, or until then. */
 export function nextStep(state: IssueState, debounceMs: number): Step {
+  if (state.life === undefined) {
+    return { do: 'open' };
+  }
   switch (state.phase) {
     case 'destroyed':
       return state.again === undefined

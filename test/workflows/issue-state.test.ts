@@ -56,7 +56,8 @@ function step(...events: StateEvent[]) {
 }
 
 describe('an issue', () => {
-  test('is launched, watched, frozen, and waits', () => {
+  test('is read first, then launched, watched, frozen, and waits', () => {
+    expect(step()).toEqual({ do: 'open' });
     expect(step(opened)).toEqual({ do: 'launch' });
     expect(step(opened, launched)).toEqual({ do: 'watch' });
     expect(step(opened, launched, done())).toEqual({ do: 'freeze' });
