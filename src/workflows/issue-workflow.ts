@@ -160,14 +160,18 @@ export function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
       // Whoever starts a life sends a signal or an update with it, which says why.
       await condition(() => state !== began);
     }
-    if (state.life === undefined && !(await open())) {
-      return;
+    if (state.life !== undefined) {
+      follow();
     }
-    void keepChecking();
-    void keepShowing();
     for (;;) {
       const step = nextStep(state, settings.commentDebounceMs);
       switch (step.do) {
+        case 'open':
+          if (!(await open())) {
+            return;
+          }
+          follow();
+          break;
         case 'await-approval':
           await awaitApproval(theLife());
           break;
@@ -243,6 +247,12 @@ export function issueWorkflow(input: IssueWorkflowInput): Promise<void> {
         return false;
       }
     }
+  }
+
+  /** Begins what goes on beside the steps of a life. */
+  function follow(): void {
+    void keepChecking();
+    void keepShowing();
   }
 
   /** Asks the forge whenever label or assignee may have changed. Nobody waits for it: a forge may be down for hours. */
